@@ -1,0 +1,312 @@
+//! Drafts: what a context says before somebody signs for it.
+
+use std::error::Error;
+use std::fmt;
+
+use super::{Context, Lifetime, RequestFacts};
+use crate::attribute::{Attribute, Attributes};
+use crate::authentication::Authentication;
+use crate::grant::{Grant, Scope};
+use crate::principal::{Actor, ActorChain, ActorKind, Kind, Principal};
+use crate::projection::Projection;
+use crate::reason::Reason;
+use crate::time::Timestamp;
+
+/// Everything a context says, before it gets an audience and a lifetime.
+///
+/// ```
+/// use throughline_core::grant::{Grant, Scope};
+/// use throughline_core::time::Timestamp;
+/// use throughline_core::{Draft, Principal, Tenant};
+///
+/// let ada = Principal::new("okta", Tenant::new("acme")?, "ada")?;
+/// let draft = Draft::user(ada, Timestamp::from_unix(1_700_000_000))?
+///     .with_grant(Grant::new(Scope::new("orders.read")?))
+///     .requested_by("edge")?;
+///
+/// // A user belongs to a tenant; a principal without one cannot be drafted as a user.
+/// let cron = Principal::platform("platform", "cron")?;
+/// assert!(Draft::user(cron, Timestamp::from_unix(1_700_000_000)).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Draft {
+    pub(super) transaction: Option<Box<str>>,
+    pub(super) principal: Principal,
+    pub(super) kind: Kind,
+    pub(super) actors: ActorChain,
+    pub(super) grant: Grant,
+    pub(super) attributes: Attributes,
+    pub(super) authentication: Authentication,
+    pub(super) request: RequestFacts,
+    pub(super) requester: Box<str>,
+    pub(super) projections: Vec<Projection>,
+    pub(super) as_of: Timestamp,
+    pub(super) epoch: Option<u64>,
+}
+
+impl Draft {
+    /// The longest transaction id or name of a workload, in bytes.
+    pub const MAX_NAME_LEN: usize = 255;
+
+    /// Work of a person, known to be true at `as_of`.
+    ///
+    /// # Errors
+    ///
+    /// The principal has no tenant.
+    pub fn user(principal: Principal, as_of: Timestamp) -> Result<Self, DraftError> {
+        Self::new(Kind::User, principal, ActorChain::none(), as_of)
+    }
+
+    /// Work of `agent` for a person.
+    ///
+    /// # Errors
+    ///
+    /// The principal has no tenant, or `agent` is not of [`ActorKind::Agent`].
+    pub fn delegated_agent(
+        principal: Principal,
+        agent: Actor,
+        as_of: Timestamp,
+    ) -> Result<Self, DraftError> {
+        let actors = ActorChain::none()
+            .acted_by(agent)
+            .map_err(DraftError::chain)?;
+        Self::new(Kind::DelegatedAgent, principal, actors, as_of)
+    }
+
+    /// Work of an agent for itself.
+    ///
+    /// # Errors
+    ///
+    /// The principal has no tenant.
+    pub fn autonomous_agent(principal: Principal, as_of: Timestamp) -> Result<Self, DraftError> {
+        Self::new(Kind::AutonomousAgent, principal, ActorChain::none(), as_of)
+    }
+
+    /// Work of a service for a tenant.
+    ///
+    /// # Errors
+    ///
+    /// The principal has no tenant.
+    pub fn workload(principal: Principal, as_of: Timestamp) -> Result<Self, DraftError> {
+        Self::new(Kind::Workload, principal, ActorChain::none(), as_of)
+    }
+
+    /// Work of the platform itself.
+    ///
+    /// # Errors
+    ///
+    /// The principal has a tenant.
+    pub fn platform(principal: Principal, as_of: Timestamp) -> Result<Self, DraftError> {
+        Self::new(Kind::Platform, principal, ActorChain::none(), as_of)
+    }
+
+    fn new(
+        kind: Kind,
+        principal: Principal,
+        actors: ActorChain,
+        as_of: Timestamp,
+    ) -> Result<Self, DraftError> {
+        check_shape(kind, &principal, &actors).map_err(|rule| DraftError(Rule::Shape(rule)))?;
+        Ok(Self {
+            transaction: None,
+            principal,
+            kind,
+            actors,
+            grant: Grant::new(Scope::default()),
+            attributes: Attributes::new(),
+            authentication: Authentication::unknown(),
+            request: RequestFacts::default(),
+            requester: "unknown".into(),
+            projections: Vec::new(),
+            as_of,
+            epoch: None,
+        })
+    }
+
+    /// Replaces the transaction id. Default: whoever mints makes a random one.
+    ///
+    /// # Errors
+    ///
+    /// `transaction` is not 1 to 255 bytes of visible ASCII.
+    pub fn with_transaction(mut self, transaction: &str) -> Result<Self, DraftError> {
+        self.transaction = Some(name(transaction)?);
+        Ok(self)
+    }
+
+    /// Puts `actor` in front of the chain.
+    ///
+    /// # Errors
+    ///
+    /// The chain is too long or `actor` stands in it already.
+    pub fn acted_by(mut self, actor: Actor) -> Result<Self, DraftError> {
+        self.actors = self.actors.acted_by(actor).map_err(DraftError::chain)?;
+        Ok(self)
+    }
+
+    /// Replaces the grant. Default: an empty scope.
+    pub fn with_grant(mut self, grant: Grant) -> Self {
+        self.grant = grant;
+        self
+    }
+
+    /// Adds an attribute; one of the same name is replaced.
+    pub fn add_attribute(mut self, name: &str, attribute: Attribute) -> Self {
+        self.attributes.insert(name.into(), attribute);
+        self
+    }
+
+    /// Replaces the facts of the authentication. Default: nothing is known.
+    pub fn with_authentication(mut self, authentication: Authentication) -> Self {
+        self.authentication = authentication;
+        self
+    }
+
+    /// Replaces the facts of the request. Default: none.
+    pub fn with_request(mut self, request: RequestFacts) -> Self {
+        self.request = request;
+        self
+    }
+
+    /// Names the workload that asks for the context (`req_wl`). Default: `unknown`.
+    ///
+    /// # Errors
+    ///
+    /// `workload` is not 1 to 255 bytes of visible ASCII.
+    pub fn requested_by(mut self, workload: &str) -> Result<Self, DraftError> {
+        self.requester = name(workload)?;
+        Ok(self)
+    }
+
+    /// Adds a copy that will travel with the token. Default: none.
+    pub fn add_projection(mut self, projection: Projection) -> Self {
+        if !self.projections.contains(&projection) {
+            self.projections.push(projection);
+        }
+        self
+    }
+
+    /// States the tenant's freshness epoch. Default: none.
+    pub fn with_epoch(mut self, epoch: u64) -> Self {
+        self.epoch = Some(epoch);
+        self
+    }
+
+    /// The context of this draft with a lifetime; `transaction` serves where the draft names none.
+    ///
+    /// # Errors
+    ///
+    /// `transaction` is not 1 to 255 bytes of visible ASCII.
+    pub fn issue(self, transaction: &str, lifetime: Lifetime) -> Result<Context, DraftError> {
+        let transaction = match self.transaction {
+            Some(transaction) => transaction,
+            None => name(transaction)?,
+        };
+        Ok(Context {
+            transaction,
+            principal: self.principal,
+            kind: self.kind,
+            actors: self.actors,
+            grant: self.grant,
+            attributes: self.attributes,
+            authentication: self.authentication,
+            request: self.request,
+            requester: self.requester,
+            projections: self.projections,
+            as_of: self.as_of,
+            epoch: self.epoch,
+            lifetime,
+        })
+    }
+}
+
+/// What a context of a kind must have. Reading claims and drafting share it.
+pub(super) fn check_shape(
+    kind: Kind,
+    principal: &Principal,
+    actors: &ActorChain,
+) -> Result<(), Shape> {
+    let has_tenant = principal.tenant().is_some();
+    match kind {
+        Kind::Platform if has_tenant => Err(Shape::PlatformWithTenant),
+        Kind::Platform => Ok(()),
+        Kind::User | Kind::Workload | Kind::AutonomousAgent | Kind::DelegatedAgent
+            if !has_tenant =>
+        {
+            Err(Shape::TenantMissing)
+        }
+        Kind::DelegatedAgent => match actors.nearest().map(Actor::kind) {
+            Some(ActorKind::Agent) => Ok(()),
+            Some(ActorKind::Person | ActorKind::Service) => Err(Shape::NotAnAgent),
+            None => Err(Shape::AgentMissing),
+        },
+        Kind::User | Kind::Workload | Kind::AutonomousAgent => Ok(()),
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    AgentMissing,
+    NotAnAgent,
+    PlatformWithTenant,
+    TenantMissing,
+}
+
+impl Shape {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::AgentMissing => "is absent, expected the agent that acts",
+            Self::NotAnAgent => "is not an agent, expected one for this kind of context",
+            Self::PlatformWithTenant => "is present, expected none for platform work",
+            Self::TenantMissing => "is absent, expected one for this kind of context",
+        }
+    }
+}
+
+pub(super) fn fits_name(text: &str) -> bool {
+    (1..=Draft::MAX_NAME_LEN).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
+}
+
+fn name(text: &str) -> Result<Box<str>, DraftError> {
+    if fits_name(text) {
+        Ok(text.into())
+    } else {
+        Err(DraftError(Rule::Name))
+    }
+}
+
+/// A draft contradicts itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DraftError(Rule);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rule {
+    Chain(Reason),
+    Name,
+    Shape(Shape),
+}
+
+impl DraftError {
+    fn chain(reason: Reason) -> Self {
+        Self(Rule::Chain(reason))
+    }
+}
+
+impl fmt::Display for DraftError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Rule::Chain(reason) => f.write_str(reason.log_text()),
+            Rule::Name => f.write_str(
+                "transaction id or workload name is unusable, expected 1 to 255 bytes of \
+                 visible ascii",
+            ),
+            Rule::Shape(shape @ (Shape::AgentMissing | Shape::NotAnAgent)) => {
+                write!(f, "actor {}", shape.as_str())
+            }
+            Rule::Shape(shape) => write!(f, "tenant {}", shape.as_str()),
+        }
+    }
+}
+
+impl Error for DraftError {}

@@ -1,0 +1,234 @@
+//! Scopes: sets of scope tokens with literal, wildcard and opaque members.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::fmt;
+
+/// A set of scope tokens (RFC 6749 §3.3): sorted, each once.
+///
+/// A token is, by its bytes, in this order:
+///
+/// | token | form | covers |
+/// |---|---|---|
+/// | literal | `seg.seg…`, a segment is a lower-case letter, then lower-case letters, digits, `_`, `-` | itself |
+/// | wildcard | literal segments, then `.*` | literals and wildcards below it, at any depth |
+/// | opaque | any other scope token without `*` | itself |
+///
+/// Anything else (`*`, `crm.re*`, `crm.*.read`) is malformed. Letters are compared as they are.
+///
+/// ```
+/// use throughline_core::grant::Scope;
+///
+/// let scope = Scope::new("orders.* profile")?;
+/// assert!(scope.allows("orders.refunds.create"));
+/// assert!(!scope.allows("orders"), "a wildcard stands for what is below it");
+/// assert!(Scope::new("orders.*.create").is_err());
+/// # Ok::<(), throughline_core::grant::ScopeError>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Scope(
+    /// Sorted tokens, joined by one space: the wire form.
+    Box<str>,
+);
+
+impl Scope {
+    /// Reads a space-delimited list of scope tokens. The empty text is the empty scope.
+    ///
+    /// # Errors
+    ///
+    /// A token is malformed, or tokens are not separated by exactly one space.
+    pub fn new(text: &str) -> Result<Self, ScopeError> {
+        if text.is_empty() {
+            return Ok(Self::default());
+        }
+        let mut sorted = true;
+        let mut before = "";
+        for token in text.split(' ') {
+            if form(token).is_none() {
+                return Err(ScopeError(()));
+            }
+            sorted &= before < token;
+            before = token;
+        }
+        // What `Display` wrote is sorted already: no need to take it apart.
+        Ok(if sorted {
+            Self(text.into())
+        } else {
+            Self::from_tokens(text.split(' ').collect())
+        })
+    }
+
+    fn from_tokens(tokens: BTreeSet<&str>) -> Self {
+        Self(
+            tokens
+                .into_iter()
+                .collect::<Vec<_>>()
+                .join(" ")
+                .into_boxed_str(),
+        )
+    }
+
+    /// The tokens, sorted.
+    pub fn tokens(&self) -> impl Iterator<Item = &str> {
+        self.0.split(' ').filter(|token| !token.is_empty())
+    }
+
+    /// Whether there is no token.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The tokens as on the wire: sorted, separated by one space.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether some token covers `token`. A malformed `token` is not covered by anything.
+    #[must_use]
+    pub fn allows(&self, token: &str) -> bool {
+        form(token).is_some() && self.tokens().any(|own| covers(own, token))
+    }
+
+    /// Whether every token of `child` is covered.
+    #[must_use]
+    pub fn covers(&self, child: &Self) -> bool {
+        child.tokens().all(|token| self.allows(token))
+    }
+
+    /// The greatest scope that both cover.
+    #[must_use]
+    pub fn meet(&self, other: &Self) -> Self {
+        let mut tokens = BTreeSet::new();
+        for one in self.tokens() {
+            for two in other.tokens() {
+                if covers(one, two) {
+                    tokens.insert(two);
+                } else if covers(two, one) {
+                    tokens.insert(one);
+                }
+            }
+        }
+        Self::from_tokens(tokens)
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Literal,
+    Opaque,
+    Wildcard,
+}
+
+fn form(token: &str) -> Option<Form> {
+    if is_literal(token) {
+        return Some(Form::Literal);
+    }
+    if let Some(above) = token.strip_suffix(".*") {
+        return is_literal(above).then_some(Form::Wildcard);
+    }
+    // RFC 6749 §3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E )
+    let opaque = !token.is_empty()
+        && token
+            .bytes()
+            .all(|b| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e) && b != b'*');
+    opaque.then_some(Form::Opaque)
+}
+
+fn is_literal(token: &str) -> bool {
+    token.split('.').all(|segment| {
+        segment.starts_with(|c: char| c.is_ascii_lowercase())
+            && segment
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'))
+    })
+}
+
+/// Both are well-formed.
+fn covers(parent: &str, child: &str) -> bool {
+    if parent == child {
+        return true;
+    }
+    // An opaque child could begin like the wildcard and mean something else.
+    match (parent.strip_suffix(".*"), form(child)) {
+        (Some(above), Some(Form::Literal | Form::Wildcard)) => child
+            .strip_prefix(above)
+            .is_some_and(|below| below.starts_with('.')),
+        (Some(_), Some(Form::Opaque) | None) | (None, _) => false,
+    }
+}
+
+/// A scope is malformed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScopeError(());
+
+impl fmt::Display for ScopeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "scope is malformed, expected tokens separated by one space, \
+             with `*` only as the last segment",
+        )
+    }
+}
+
+impl Error for ScopeError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn coverage_is_by_segments() {
+        for (parent, child, covered) in [
+            ("a.*", "a.b", true),
+            ("a.*", "a.b.c", true),
+            ("a.*", "a.b.*", true),
+            ("a.*", "a.*", true),
+            ("a.*", "a", false),
+            ("a.*", "ab.c", false),
+            ("a.b", "a.*", false),
+            ("a.b.*", "a.*", false),
+            ("a.*", "a.B", false),
+            ("a.*", "a.https://x", false),
+            ("https://x", "https://x", true),
+            ("Read", "read", false),
+        ] {
+            let parent = Scope::new(parent).unwrap();
+            let child = Scope::new(child).unwrap();
+            assert_eq!(parent.covers(&child), covered, "{parent} over {child}");
+        }
+    }
+
+    #[test]
+    fn malformed_tokens_are_refused() {
+        for text in [
+            "*",
+            "crm.re*",
+            "crm.*.read",
+            "a  b",
+            " a",
+            "a ",
+            "a\"",
+            "a\\b",
+            "é",
+            "A.*",
+        ] {
+            assert!(Scope::new(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_scope_is_a_set() {
+        let scope = Scope::new("b a b").unwrap();
+        assert_eq!(scope.as_str(), "a b");
+        assert_eq!(Scope::new("").unwrap().tokens().count(), 0);
+        assert!(!Scope::default().allows(""));
+    }
+}

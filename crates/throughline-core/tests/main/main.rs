@@ -1,0 +1,6 @@
+//! The integration tests of this crate, linked once.
+
+#[cfg(test)]
+mod w3c_baggage;
+#[cfg(test)]
+mod w3c_trace_context;
