@@ -79,7 +79,7 @@ impl OwnedFields {
     /// `name` is compared without case and with `_` and `.` read as `-`, because some hop on the
     /// way reads it so.
     #[must_use]
-    pub fn add(mut self, name: &str) -> Self {
+    pub fn add_field(mut self, name: &str) -> Self {
         let name = name.to_ascii_lowercase();
         if !self.owns_exactly(&name) {
             self.names.push(name.into());
