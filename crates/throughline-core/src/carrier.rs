@@ -119,7 +119,7 @@ impl OwnedFields {
     /// # Errors
     ///
     /// In this order: [`Reason::ContextOversized`] over the cap; [`Reason::ContextAmbiguous`] for
-    /// a second value, a look-alike name, or a list in the token's field;
+    /// a second value, a look-alike name, or a value with a comma, which is a list to some hop;
     /// [`Reason::ContextStripped`] where `Connection` names an owned field.
     pub fn read<'c, C: Carrier + ?Sized>(
         &self,
@@ -139,10 +139,13 @@ impl OwnedFields {
                     token.replace(value).is_none()
                 } else {
                     let first = others.iter().all(|(seen, _)| *seen != index);
-                    others.push((index, value));
+                    // One each, however many a stranger sends.
+                    if first {
+                        others.push((index, value));
+                    }
                     first
                 };
-                if !exact || !first {
+                if !exact || !first || value.contains(&b',') {
                     ambiguous.get_or_insert(name);
                 }
             } else if name.eq_ignore_ascii_case("connection") {
@@ -160,11 +163,6 @@ impl OwnedFields {
         }
         if let Some(name) = ambiguous {
             return Err(Refusal::new(Reason::ContextAmbiguous).at(Place::header(name.to_owned())));
-        }
-        if token.is_some_and(|token| token.contains(&b',')) {
-            return Err(Refusal::new(Reason::ContextAmbiguous)
-                .at(Place::header(TOKEN_FIELD))
-                .because("holds a list"));
         }
         if let Some(option) = stripped {
             return Err(Refusal::new(Reason::ContextStripped)
@@ -216,6 +214,8 @@ impl OwnedFields {
                 names.push(name.to_owned());
             }
         });
+        names.sort_unstable();
+        names.dedup();
         for name in names {
             carrier.remove(&name);
         }

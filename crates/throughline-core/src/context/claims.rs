@@ -4,8 +4,10 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::marker::PhantomData;
 
-use serde::de::{Deserializer, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Number, Value};
 
@@ -13,7 +15,7 @@ use super::draft::{check_shape, fits_name};
 use super::{Context, Lifetime, RequestFacts};
 use crate::attribute::{Attribute, AttributeValue, Attributes};
 use crate::authentication::Authentication;
-use crate::grant::{Constraint, DataGrant, DataScope, Grant, Scope, Task};
+use crate::grant::{Constraint, DataGrant, DataScope, Grant, Scope, Task, is_name};
 use crate::hop::{TokenPolicy, TokenTimes};
 use crate::json;
 use crate::principal::{Actor, ActorChain, ActorKind, Kind, Principal};
@@ -125,13 +127,41 @@ macro_rules! wire {
     ($(#[$doc:meta])* struct $name:ident<$l:lifetime> { $( $(#[$attr:meta])* $field:ident: $type:ty, )* }) => {
         $(#[$doc])*
         #[derive(Default, Deserialize, Serialize)]
-        #[serde(bound(deserialize = "'de: 'a"))]
+        #[serde(bound(deserialize = "'de: 'a"), remote = "Self")]
         struct $name<$l> {
             $(
                 $(#[$attr])*
                 #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
                 $field: Option<$type>,
             )*
+        }
+
+        // What serde derives would take an array for an object, member by member in our order. No
+        // other reader of the token does, so an array is a claim of the wrong type.
+        impl<'de: $l, $l> Deserialize<'de> for $name<$l> {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Object<$l>(PhantomData<&$l ()>);
+
+                impl<'de: $l, $l> Visitor<'de> for Object<$l> {
+                    type Value = $name<$l>;
+
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str("an object")
+                    }
+
+                    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
+                        <$name<$l>>::deserialize(MapAccessDeserializer::new(members))
+                    }
+                }
+
+                deserializer.deserialize_map(Object(PhantomData))
+            }
+        }
+
+        impl Serialize for $name<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                <$name<'_>>::serialize(self, serializer)
+            }
         }
     };
 }
@@ -452,6 +482,10 @@ fn data_grant(detail: &BTreeMap<Text<'_>, Value>) -> Result<DataGrant, Refusal> 
             }
             ("select", Value::Object(constraints)) => {
                 for (selector, constraint) in constraints {
+                    // Else `?name` in here could take the place of an unknown member `name`.
+                    if !is_name(selector) {
+                        return Err(broken("has a selector that is no name"));
+                    }
                     selectors.insert(selector.as_str().into(), read_constraint(constraint));
                 }
             }
@@ -510,7 +544,11 @@ fn write_constraint(constraint: &Constraint) -> Value {
             values.iter().map(|value| Value::from(&**value)).collect(),
         ),
         Constraint::Prefix(prefix) => member("prefix", (&**prefix).into()),
-        Constraint::Unknown(text) => serde_json::from_str(text).unwrap_or(Value::Null),
+        // What would be read back as a constraint we know is not written: it would permit.
+        Constraint::Unknown(text) => serde_json::from_str(text)
+            .ok()
+            .filter(|value| matches!(read_constraint(value), Constraint::Unknown(_)))
+            .unwrap_or(Value::Null),
     }
 }
 

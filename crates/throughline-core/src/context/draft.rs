@@ -6,7 +6,7 @@ use std::fmt;
 use super::{Context, Lifetime, RequestFacts};
 use crate::attribute::{Attribute, Attributes};
 use crate::authentication::Authentication;
-use crate::grant::{Grant, Scope};
+use crate::grant::{Grant, Scope, Task};
 use crate::principal::{Actor, ActorChain, ActorKind, Kind, Principal};
 use crate::projection::Projection;
 use crate::reason::Reason;
@@ -139,9 +139,12 @@ impl Draft {
     ///
     /// # Errors
     ///
-    /// The chain is too long or `actor` stands in it already.
+    /// The chain is too long, `actor` stands in it already, or the kind of context is for another
+    /// kind of actor in front.
     pub fn acted_by(mut self, actor: Actor) -> Result<Self, DraftError> {
         self.actors = self.actors.acted_by(actor).map_err(DraftError::chain)?;
+        check_shape(self.kind, &self.principal, &self.actors)
+            .map_err(|rule| DraftError(Rule::Shape(rule)))?;
         Ok(self)
     }
 
@@ -191,6 +194,18 @@ impl Draft {
     pub fn with_epoch(mut self, epoch: u64) -> Self {
         self.epoch = Some(epoch);
         self
+    }
+
+    /// When it was known to be true.
+    #[must_use]
+    pub fn as_of(&self) -> Timestamp {
+        self.as_of
+    }
+
+    /// When its task must be done.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Timestamp> {
+        self.grant.task().and_then(Task::deadline)
     }
 
     /// The context of this draft with a lifetime; `transaction` serves where the draft names none.

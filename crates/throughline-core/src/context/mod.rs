@@ -152,8 +152,8 @@ impl Context {
 
     /// Checks that this context continues `parent`'s work with no more authority.
     ///
-    /// The chain of work keeps its transaction, principal, kind and audience, adds actors only in
-    /// front, and never makes `as_of` younger.
+    /// The chain of work keeps its transaction, principal, kind, audience and the facts of its
+    /// authentication, adds actors only in front, and never makes `as_of` or its epoch younger.
     ///
     /// # Errors
     ///
@@ -170,6 +170,16 @@ impl Context {
             ("aud", self.lifetime.audience == parent.lifetime.audience),
             ("act", self.actors.continues(&parent.actors)),
             ("rctx.as_of", self.as_of <= parent.as_of),
+            (
+                "rctx.epoch",
+                match (self.epoch, parent.epoch) {
+                    (Some(epoch), Some(parent)) => epoch <= parent,
+                    (None, None) => true,
+                    (Some(_), None) | (None, Some(_)) => false,
+                },
+            ),
+            // A fresher or stronger authentication comes from the edge, never from a parent.
+            ("rctx", self.authentication == parent.authentication),
             (
                 "tctx.attr",
                 self.attributes

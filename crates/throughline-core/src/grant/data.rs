@@ -304,15 +304,18 @@ impl Constraint {
 }
 
 fn name(text: &str) -> Result<Box<str>, DataScopeError> {
-    let fits = (1..=64).contains(&text.len())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"._:/-".contains(&b));
-    if fits {
+    if is_name(text) {
         Ok(text.into())
     } else {
         Err(DataScopeError(()))
     }
+}
+
+pub(crate) fn is_name(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"._:/-".contains(&b))
 }
 
 /// A name in a data scope is unusable.

@@ -17,6 +17,7 @@ mod data;
 mod scope;
 mod task;
 
+pub(crate) use self::data::is_name;
 pub use self::data::{Constraint, DataGrant, DataScope, DataScopeError};
 pub use self::scope::{Scope, ScopeError};
 pub use self::task::{Task, TaskError};

@@ -237,7 +237,9 @@ impl Requirement {
 
 /// Whether some data of `kind` can be reached with `action` at all.
 fn reaches(context: &Context, kind: &str, action: &str) -> bool {
-    use crate::grant::DataScope;
+    use crate::grant::{Constraint, DataScope};
+    // A constraint nobody knows permits nothing, whatever else the detail says.
+    let is_known = |constraint: &Constraint| !matches!(constraint, Constraint::Unknown(_));
     match context.grant().data() {
         DataScope::Unrestricted => true,
         DataScope::Limited(grants) => grants.iter().any(|grant| {
@@ -245,6 +247,7 @@ fn reaches(context: &Context, kind: &str, action: &str) -> bool {
                 && grant
                     .actions()
                     .is_none_or(|actions| actions.contains(action))
+                && grant.selectors().values().all(is_known)
         }),
     }
 }

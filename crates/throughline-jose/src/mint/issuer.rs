@@ -1,0 +1,358 @@
+//! The embedded issuer: drafts in, signed transaction tokens out.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use throughline_core::carrier::OwnedFields;
+use throughline_core::context::{Draft, DraftError, Lifetime};
+use throughline_core::time::Clock;
+use throughline_core::{Reason, TrustDomainName};
+
+use super::signing::SigningKey;
+use crate::source::{FetchError, FetchLimits, Fetched, KeySource};
+use crate::verify::domain::system_clock;
+
+/// Mints transaction tokens for one trust domain. Cloning shares the keys.
+///
+/// ```
+/// use throughline_core::{Draft, Principal, Tenant, TrustDomainName};
+/// use throughline_core::time::Timestamp;
+/// use throughline_jose::mint::{SigningKey, TokenIssuer};
+///
+/// let domain = TrustDomainName::new("prod.acme.internal")?;
+/// let issuer = TokenIssuer::new(domain, SigningKey::generate()?);
+///
+/// let ada = Principal::new("okta", Tenant::new("acme")?, "ada")?;
+/// let token = issuer.mint(Draft::user(ada.clone(), Timestamp::from_unix(1_700_000_000))?)?;
+/// assert_eq!(token.matches('.').count(), 2);
+///
+/// // A context that would not fit through common proxies is refused here, not cut there.
+/// let facts = throughline_core::context::RequestFacts {
+///     facts: [("note".into(), "x".repeat(8_000).into())].into(),
+///     ..Default::default()
+/// };
+/// let draft = Draft::user(ada, Timestamp::from_unix(1_700_000_000))?.with_request(facts);
+/// assert!(issuer.mint(draft).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct TokenIssuer {
+    audience: TrustDomainName,
+    issuer: Option<Box<str>>,
+    lifetime: Duration,
+    clock: Arc<dyn Clock>,
+    ring: Arc<ArcSwap<Ring>>,
+    /// Serialises rotations; minting never waits for it.
+    rotating: Arc<Mutex<()>>,
+}
+
+/// The keys in use: one signs, all are published.
+#[derive(Clone)]
+struct Ring {
+    signing: Arc<SigningKey>,
+    /// The encoded header and its dot.
+    header: Arc<str>,
+    published: Vec<Arc<SigningKey>>,
+}
+
+impl Ring {
+    fn new(signing: Arc<SigningKey>, published: Vec<Arc<SigningKey>>) -> Self {
+        let kid = serde_json::Value::from(signing.kid());
+        let header = format!(r#"{{"typ":"txntoken+jwt","alg":"EdDSA","kid":{kid}}}"#);
+        let header = URL_SAFE_NO_PAD.encode(header) + ".";
+        Self {
+            signing,
+            header: header.into(),
+            published,
+        }
+    }
+}
+
+impl TokenIssuer {
+    /// Mints for `audience`, signing with `key`.
+    #[must_use]
+    pub fn new(audience: TrustDomainName, key: SigningKey) -> Self {
+        let key = Arc::new(key);
+        let ring = Ring::new(Arc::clone(&key), vec![key]);
+        Self {
+            audience,
+            issuer: None,
+            lifetime: Duration::from_secs(5 * 60),
+            clock: Arc::new(system_clock),
+            ring: Arc::new(ArcSwap::from_pointee(ring)),
+            rotating: Arc::default(),
+        }
+    }
+
+    /// Writes an `iss`. Default: none, as the keys of the domain say who signs.
+    #[must_use]
+    pub fn with_issuer(mut self, issuer: &str) -> Self {
+        self.issuer = Some(issuer.into());
+        self
+    }
+
+    /// Replaces the lifetime of a token. Default: 5 minutes.
+    #[must_use]
+    pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime = lifetime;
+        self
+    }
+
+    /// Replaces the clock. Default: the system's.
+    #[must_use]
+    pub fn with_clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// The trust domain it mints for.
+    #[must_use]
+    pub fn audience(&self) -> &TrustDomainName {
+        &self.audience
+    }
+
+    /// Mints a token for `draft`.
+    ///
+    /// # Errors
+    ///
+    /// `draft` is known to be true only as of the future, its task's deadline has passed, the token
+    /// would be too large, or the system gave no randomness for its transaction id.
+    pub fn mint(&self, draft: Draft) -> Result<String, MintError> {
+        let now = self.clock.now();
+        let mut transaction = [0_u8; 16];
+        aws_lc_rs::rand::fill(&mut transaction).map_err(|_| MintErrorKind::Randomness)?;
+        let transaction = URL_SAFE_NO_PAD.encode(transaction);
+        let deadline = draft.deadline();
+        let expires_at = now
+            .plus(self.lifetime)
+            .min(deadline.unwrap_or(throughline_core::time::Timestamp::MAX));
+        if expires_at <= now {
+            return Err(MintErrorKind::DeadlinePassed.into());
+        }
+        if draft.as_of() > now {
+            return Err(MintErrorKind::AsOfFuture.into());
+        }
+        let lifetime = Lifetime {
+            audience: self.audience.as_str().into(),
+            issuer: self.issuer.clone(),
+            issued_at: now,
+            not_before: None,
+            expires_at,
+        };
+        let context = draft
+            .issue(&transaction, lifetime)
+            .map_err(MintErrorKind::Draft)?;
+        self.sign(&context.to_claims())
+    }
+
+    /// Signs claims as a transaction token.
+    fn sign(&self, claims: &[u8]) -> Result<String, MintError> {
+        let ring = self.ring.load();
+        let room = ring.header.len() + claims.len().div_ceil(3) * 4 + 88;
+        let mut token = String::with_capacity(room);
+        token.push_str(&ring.header);
+        URL_SAFE_NO_PAD.encode_string(claims, &mut token);
+        let signature = ring.signing.sign(token.as_bytes());
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        if token.len() > OwnedFields::DEFAULT_SENDER_MAX_BYTES {
+            return Err(MintErrorKind::Oversized(token.len()).into());
+        }
+        Ok(token)
+    }
+
+    /// Publishes `key` beside those in use: the first step of a rotation. Wait until every verifier
+    /// has fetched the set before [`TokenIssuer::sign_with`].
+    ///
+    /// # Errors
+    ///
+    /// A published key has the same `kid`.
+    pub fn publish(&self, key: SigningKey) -> Result<(), RotationError> {
+        self.rotate(|ring| {
+            if ring.published.iter().any(|known| known.kid() == key.kid()) {
+                return Err(RotationError(RotationRule::KidInUse));
+            }
+            ring.published.push(Arc::new(key));
+            Ok(())
+        })
+    }
+
+    /// Signs with the published key `kid` from now on: the second step of a rotation. The key
+    /// before it stays published, as its tokens are still under way.
+    ///
+    /// # Errors
+    ///
+    /// No published key has that `kid`.
+    pub fn sign_with(&self, kid: &str) -> Result<(), RotationError> {
+        self.rotate(|ring| {
+            let key = ring.published.iter().find(|key| key.kid() == kid);
+            let key = key.ok_or(RotationError(RotationRule::KidUnknown))?;
+            *ring = Ring::new(Arc::clone(key), ring.published.clone());
+            Ok(())
+        })
+    }
+
+    /// Publishes the key `kid` no more: the last step of a rotation, a token's lifetime after it
+    /// stopped signing, or at once when it leaked. Its tokens die at each verifier's next fetch.
+    ///
+    /// # Errors
+    ///
+    /// No published key has that `kid`, or it is the one that signs.
+    pub fn retire(&self, kid: &str) -> Result<(), RotationError> {
+        self.rotate(|ring| {
+            if ring.signing.kid() == kid {
+                return Err(RotationError(RotationRule::Signing));
+            }
+            let before = ring.published.len();
+            ring.published.retain(|key| key.kid() != kid);
+            if ring.published.len() == before {
+                return Err(RotationError(RotationRule::KidUnknown));
+            }
+            Ok(())
+        })
+    }
+
+    fn rotate(
+        &self,
+        change: impl FnOnce(&mut Ring) -> Result<(), RotationError>,
+    ) -> Result<(), RotationError> {
+        let _turn = self.rotating.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ring = Ring::clone(&self.ring.load());
+        change(&mut ring)?;
+        self.ring.store(Arc::new(ring));
+        Ok(())
+    }
+
+    /// The published keys as a JSON Web Key Set.
+    #[must_use]
+    pub fn jwks(&self) -> String {
+        let ring = self.ring.load();
+        let keys: Vec<_> = ring.published.iter().map(|key| key.public_jwk()).collect();
+        format!(r#"{{"keys":[{}]}}"#, keys.join(","))
+    }
+
+    /// The published keys as a source for a verifier in this process. It follows rotations the way
+    /// a fetched set does.
+    pub fn key_source(&self) -> KeySource {
+        let issuer = self.clone();
+        let source = KeySource::fetch(move |_: FetchLimits| {
+            let document = issuer.jwks();
+            async move { Ok::<_, FetchError>(Fetched::new(document)) }
+        });
+        match &self.issuer {
+            Some(issuer) => source.for_issuer(issuer.clone()),
+            None => source,
+        }
+    }
+}
+
+impl fmt::Debug for TokenIssuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenIssuer")
+            .field("audience", &self.audience)
+            .field("issuer", &self.issuer)
+            .field("lifetime", &self.lifetime)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A token could not be minted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MintError(MintErrorKind);
+
+/// Why a token could not be minted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MintErrorKind {
+    /// The draft is known to be true only as of the future.
+    AsOfFuture,
+    /// The deadline of the draft's task has passed.
+    DeadlinePassed,
+    /// The draft is unusable.
+    Draft(DraftError),
+    /// The token would have this many bytes.
+    Oversized(usize),
+    /// The system gave no randomness.
+    Randomness,
+}
+
+impl MintError {
+    /// Why.
+    #[must_use]
+    pub fn kind(&self) -> &MintErrorKind {
+        &self.0
+    }
+
+    /// The reason a hop gives that needed the token.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        match self.0 {
+            MintErrorKind::AsOfFuture | MintErrorKind::Draft(_) => Reason::ClaimInvalid,
+            MintErrorKind::DeadlinePassed => Reason::ContextExpired,
+            MintErrorKind::Oversized(_) => Reason::ContextOversized,
+            MintErrorKind::Randomness => Reason::ExchangeUnavailable,
+        }
+    }
+}
+
+impl From<MintErrorKind> for MintError {
+    fn from(kind: MintErrorKind) -> Self {
+        Self(kind)
+    }
+}
+
+impl fmt::Display for MintError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            MintErrorKind::AsOfFuture => f.write_str("draft is as of the future"),
+            MintErrorKind::DeadlinePassed => f.write_str("deadline of the task has passed"),
+            MintErrorKind::Draft(_) => f.write_str("draft is unusable"),
+            MintErrorKind::Oversized(bytes) => write!(
+                f,
+                "token would have {bytes} bytes, expected at most {}",
+                OwnedFields::DEFAULT_SENDER_MAX_BYTES
+            ),
+            MintErrorKind::Randomness => f.write_str("the system gave no randomness"),
+        }
+    }
+}
+
+impl Error for MintError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.0 {
+            MintErrorKind::Draft(error) => Some(error),
+            MintErrorKind::AsOfFuture
+            | MintErrorKind::DeadlinePassed
+            | MintErrorKind::Oversized(_)
+            | MintErrorKind::Randomness => None,
+        }
+    }
+}
+
+/// A step of a key rotation is out of order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RotationError(RotationRule);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum RotationRule {
+    KidInUse,
+    KidUnknown,
+    Signing,
+}
+
+impl fmt::Display for RotationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            RotationRule::KidInUse => "a published key has this kid already",
+            RotationRule::KidUnknown => "no published key has this kid",
+            RotationRule::Signing => "the key signs, let another one sign before it is retired",
+        })
+    }
+}
+
+impl Error for RotationError {}

@@ -1,0 +1,384 @@
+//! Trust domains: whose tokens count here.
+
+use std::error::Error;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
+use std::time::{Duration, SystemTime};
+
+use throughline_core::context::{Vouch, Vouched};
+use throughline_core::freshness::Freshness;
+use throughline_core::hop::{self, TokenPolicy};
+use throughline_core::refusal::shown;
+use throughline_core::time::{Clock, Timestamp};
+use throughline_core::{Reason, Refusal, TrustDomainName, Verified};
+
+use super::cache::{Cache, CacheMetrics};
+use super::envelope::{Envelope, TokenType};
+use crate::source::{KeySource, KeyWait, Keys, KeysError, KeysStatus};
+
+/// A trust domain: its name, the keys that sign in it, what its tokens must look like, and how it
+/// learns what has been revoked.
+///
+/// Keys and freshness have no default, so a domain that lacks one does not compile:
+///
+/// ```
+/// use std::time::Duration;
+/// use throughline_core::freshness::Freshness;
+/// use throughline_core::{Draft, Principal, Reason, Tenant, TrustDomainName};
+/// use throughline_core::time::Timestamp;
+/// use throughline_jose::mint::{SigningKey, TokenIssuer};
+/// use throughline_jose::TrustDomain;
+///
+/// let name = TrustDomainName::new("prod.acme.internal")?;
+/// let issuer = TokenIssuer::new(name, SigningKey::generate()?);
+///
+/// let domain = TrustDomain::new("prod.acme.internal")?
+///     .with_keys(issuer.key_source())
+///     .with_freshness(Freshness::lifetime_only(Duration::from_secs(300)));
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(domain.load())?;
+///
+/// let ada = Principal::new("okta", Tenant::new("acme")?, "ada")?;
+/// let token = issuer.mint(Draft::user(ada, domain.now())?)?;
+/// assert_eq!(domain.verify(token.as_bytes())?.principal().subject(), "ada");
+///
+/// // One character less, and it is refused as cut.
+/// let cut = &token.as_bytes()[..token.len() - 1];
+/// assert_eq!(domain.verify(cut).unwrap_err().reason(), Reason::ContextTruncated);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// ```compile_fail
+/// // No freshness: nothing says how a revocation would be noticed.
+/// fn serve(domain: throughline_jose::TrustDomain) {}
+/// let keys = throughline_jose::KeySource::file("jwks.json");
+/// serve(throughline_jose::TrustDomain::new("prod.acme.internal").unwrap().with_keys(keys));
+/// ```
+///
+/// Cloning shares keys and cache. Changing a clone's policy gives it a cache of its own, so that a
+/// token accepted under one policy is verified again under the other.
+#[derive(Clone)]
+pub struct TrustDomain {
+    policy: TokenPolicy,
+    types: TokenType,
+    keys: Arc<[Keys]>,
+    freshness: Freshness,
+    clock: Arc<dyn Clock>,
+    cache_capacity: usize,
+    cache: Arc<Cache>,
+}
+
+/// A trust domain that still needs keys.
+#[derive(Clone, Debug)]
+#[must_use = "a trust domain needs keys and a freshness"]
+pub struct TrustDomainWithoutKeys(TrustDomainName);
+
+impl TrustDomainWithoutKeys {
+    /// States whose signatures count.
+    pub fn with_keys(self, source: KeySource) -> TrustDomainWithKeys {
+        TrustDomainWithKeys {
+            name: self.0,
+            keys: vec![source.into_keys()],
+        }
+    }
+}
+
+/// A trust domain that still needs a freshness.
+#[derive(Clone)]
+#[must_use = "a trust domain needs a freshness"]
+pub struct TrustDomainWithKeys {
+    name: TrustDomainName,
+    keys: Vec<Keys>,
+}
+
+impl TrustDomainWithKeys {
+    /// Adds another source of keys, such as a second token service with its own issuer. Keys of
+    /// one source never vouch for a token of the issuer of another.
+    pub fn add_keys(mut self, source: KeySource) -> Self {
+        self.keys.push(source.into_keys());
+        self
+    }
+
+    /// States how the domain learns what has been revoked. Where there is no feed yet, that is said
+    /// in code: [`Freshness::lifetime_only`].
+    #[must_use]
+    pub fn with_freshness(self, freshness: Freshness) -> TrustDomain {
+        TrustDomain {
+            policy: TokenPolicy::new(self.name),
+            types: TokenType::Transaction,
+            keys: self.keys.into(),
+            freshness,
+            clock: Arc::new(system_clock),
+            cache_capacity: TrustDomain::DEFAULT_CACHE_CAPACITY,
+            cache: Arc::new(Cache::new(TrustDomain::DEFAULT_CACHE_CAPACITY)),
+        }
+    }
+}
+
+impl fmt::Debug for TrustDomainWithKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TrustDomainWithKeys")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl TrustDomain {
+    /// How many accepted tokens are kept by default.
+    pub const DEFAULT_CACHE_CAPACITY: usize = 10_000;
+
+    /// Names a trust domain: the `aud` of its contexts.
+    ///
+    /// # Errors
+    ///
+    /// `name` is not 1 to 255 bytes of `[a-z0-9._-]` starting with a letter or digit.
+    #[expect(
+        clippy::new_ret_no_self,
+        reason = "a domain without keys and freshness is no domain"
+    )]
+    pub fn new(name: &str) -> Result<TrustDomainWithoutKeys, TrustDomainError> {
+        match TrustDomainName::new(name) {
+            Ok(name) => Ok(TrustDomainWithoutKeys(name)),
+            Err(error) => Err(TrustDomainError(error.to_string())),
+        }
+    }
+
+    /// Changes what is demanded of a token. The default is
+    /// [`TokenPolicy::new`](TokenPolicy::new)`(name)`.
+    #[must_use]
+    pub fn with_policy(self, change: impl FnOnce(TokenPolicy) -> TokenPolicy) -> Self {
+        let policy = change(self.policy);
+        Self {
+            policy,
+            cache: Arc::new(Cache::new(self.cache_capacity)),
+            ..self
+        }
+    }
+
+    /// Replaces the `typ` that is demanded. Default: [`TokenType::Transaction`].
+    #[must_use]
+    pub fn with_token_type(self, types: TokenType) -> Self {
+        Self {
+            types,
+            cache: Arc::new(Cache::new(self.cache_capacity)),
+            ..self
+        }
+    }
+
+    /// Replaces the clock. Default: the system's.
+    #[must_use]
+    pub fn with_clock(self, clock: impl Clock) -> Self {
+        Self {
+            clock: Arc::new(clock),
+            cache: Arc::new(Cache::new(self.cache_capacity)),
+            ..self
+        }
+    }
+
+    /// Replaces the number of accepted tokens that are kept; 0 verifies each token each time.
+    /// Default: [`TrustDomain::DEFAULT_CACHE_CAPACITY`]. An entry takes about 1.2 KiB for a token
+    /// of 700 bytes.
+    #[must_use]
+    pub fn with_cache_capacity(self, tokens: usize) -> Self {
+        Self {
+            cache_capacity: tokens,
+            cache: Arc::new(Cache::new(tokens)),
+            ..self
+        }
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &TrustDomainName {
+        self.policy.audience()
+    }
+
+    /// The time by this domain's clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Loads the keys of every source. For start-up: without it the first requests wait for them.
+    ///
+    /// # Errors
+    ///
+    /// A source could not be loaded. The domain stays usable and tries again by itself.
+    pub async fn load(&self) -> Result<(), KeysError> {
+        for keys in &*self.keys {
+            keys.load().await?;
+        }
+        Ok(())
+    }
+
+    /// Whether every source has usable keys; for a readiness probe.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.keys.iter().all(|keys| keys.status().is_ready())
+    }
+
+    /// Steps 3 to 6 of the hop for `token`, with the keys at hand, now.
+    ///
+    /// # Errors
+    ///
+    /// The refusals of steps 3 to 6, and [`Reason::KeysUnavailable`] when no usable key set is at
+    /// hand. Whether waiting could help says [`TrustDomain::keys_wait`].
+    pub fn verify(&self, token: &[u8]) -> Result<Verified, Refusal> {
+        self.verify_at(token, self.clock.now())
+    }
+
+    /// As [`TrustDomain::verify`], at a time that was read already.
+    ///
+    /// # Errors
+    ///
+    /// As [`TrustDomain::verify`].
+    pub fn verify_at(&self, token: &[u8], now: Timestamp) -> Result<Verified, Refusal> {
+        let generation = self.generation();
+        if let Some(genuine) = generation.and_then(|live| self.cache.get(token, live, now)) {
+            return hop::verify(genuine, &self.policy, &self.freshness, now);
+        }
+        let genuine = hop::authenticate(token, &Signatures(self), &self.policy, now)?;
+        let verified = hop::verify(Arc::clone(&genuine), &self.policy, &self.freshness, now)?;
+        self.cache.insert(genuine, now);
+        Ok(verified)
+    }
+
+    /// A wait that could turn `refusal` into an acceptance: for a key that was added since the last
+    /// fetch, or for the first key set. None where it could not, or where the cool-down of a source
+    /// forbids to ask.
+    #[must_use]
+    pub fn keys_wait(&self, refusal: &Refusal) -> Option<DomainKeysWait> {
+        let waits: Vec<KeyWait> = if refusal.reason() == Reason::KeyUnknown {
+            self.keys
+                .iter()
+                .filter_map(Keys::refresh_for_unknown)
+                .collect()
+        } else if refusal.reason() == Reason::KeysUnavailable {
+            let hopeful =
+                |keys: &&Keys| matches!(keys.status(), KeysStatus::NotLoaded | KeysStatus::TooOld);
+            self.keys.iter().filter(hopeful).map(Keys::ready).collect()
+        } else {
+            Vec::new()
+        };
+        (!waits.is_empty()).then_some(DomainKeysWait(waits))
+    }
+
+    /// What the cache of verified tokens has counted.
+    #[must_use]
+    pub fn cache_metrics(&self) -> CacheMetrics {
+        self.cache.metrics()
+    }
+
+    /// One number for the state of all key sets; none when some set is not usable. It rises when
+    /// any set changes, so an entry of the cache dies with the set that vouched for it.
+    fn generation(&self) -> Option<u64> {
+        self.keys.iter().try_fold(0_u64, |sum, keys| {
+            let current = keys.current();
+            current
+                .status()
+                .is_ready()
+                .then(|| sum.wrapping_add(current.generation()))
+        })
+    }
+}
+
+impl fmt::Debug for TrustDomain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TrustDomain")
+            .field("policy", &self.policy)
+            .field("freshness", &self.freshness)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Steps 3 and 4, as the seam of the core wants them.
+struct Signatures<'d>(&'d TrustDomain);
+
+impl Vouch for Signatures<'_> {
+    fn vouch(&self, token: &[u8]) -> Result<(Vec<u8>, Vouched), Refusal> {
+        let domain = self.0;
+        let envelope = Envelope::read(token, domain.types)?;
+        // Read before the keys: if a set changes meanwhile, the entry is born dead, never stale.
+        let generation = domain.keys.iter().map(|keys| keys.current().generation());
+        let generation = generation.fold(0_u64, u64::wrapping_add);
+
+        let mut refused = None;
+        let mut unavailable = None;
+        for keys in &*domain.keys {
+            let current = keys.current();
+            if !current.status().is_ready() {
+                unavailable = Some(current.status());
+                continue;
+            }
+            let Some(key) = current.set().find(envelope.kid()) else {
+                continue;
+            };
+            match envelope.open(key) {
+                Ok(payload) => {
+                    let vouched = Vouched {
+                        key: *key.thumbprint().as_bytes(),
+                        generation,
+                        issuer: keys.issuer().map(Into::into),
+                    };
+                    return Ok((payload, vouched));
+                }
+                // Two sources may use one `kid`; only the signature tells which one is meant.
+                Err(refusal) => refused = refused.or(Some(refusal)),
+            }
+        }
+        if let Some(refusal) = refused {
+            return Err(refusal);
+        }
+        if let Some(status) = unavailable {
+            return Err(Refusal::new(Reason::KeysUnavailable).because(status.to_string()));
+        }
+        let kid = envelope
+            .kid()
+            .map_or("absent".into(), |kid| shown(kid.as_bytes()));
+        Err(Refusal::new(Reason::KeyUnknown).because(format!("kid is `{kid}`")))
+    }
+}
+
+/// Waits, for a bounded time, for the key sets of a domain. After it, verify again.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless polled"]
+pub struct DomainKeysWait(Vec<KeyWait>);
+
+impl Future for DomainKeysWait {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
+        self.0
+            .retain_mut(|wait| Pin::new(wait).poll(cx).is_pending());
+        if self.0.is_empty() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+}
+
+/// The one place that reads the system's clock.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the clock that everything else is handed"
+)]
+pub(crate) fn system_clock() -> Timestamp {
+    // A clock before 1970 makes every token one from the future: refused, not accepted.
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    Timestamp::from_unix(since.unwrap_or(Duration::ZERO).as_secs())
+}
+
+/// The name of a trust domain is unusable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrustDomainError(String);
+
+impl fmt::Display for TrustDomainError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for TrustDomainError {}

@@ -1,0 +1,197 @@
+//! The envelope of a compact JWS (RFC 7515 §7.1), read without believing it.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+use throughline_core::refusal::shown;
+use throughline_core::{Reason, Refusal, json};
+
+use crate::algorithm::Algorithm;
+use crate::keys::{MAX_KID_LEN, VerifyingKey};
+
+/// The longest token that is looked at, in bytes. A hop's own cap is smaller; this one protects
+/// callers that have none.
+const MAX_TOKEN_LEN: usize = 64 * 1024;
+
+/// The longest header, in bytes once decoded: room for a `kid`, and not for a certificate.
+const MAX_HEADER_LEN: usize = 2 * 1024;
+
+/// Header members that change what the payload or the signature means, or bring a key along. A
+/// transaction token needs none of them (RFC 7515 §4.1.2–4.1.6 and §4.1.10–4.1.11, RFC 7797,
+/// RFC 7516).
+const DANGEROUS: [&str; 9] = [
+    "b64", "crit", "cty", "enc", "jku", "jwk", "x5c", "x5u", "zip",
+];
+
+/// Which `typ` a token must have, compared as a media type (RFC 7515 §4.1.9, RFC 8725bis §3.11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TokenType {
+    /// `txntoken+jwt`: a transaction token.
+    Transaction,
+    /// `txntoken+jwt`, or `txn_token` as issuers wrote it before the draft settled.
+    TransactionOrLegacy,
+    /// Any or none. Then nothing tells a transaction token from an access token of the same
+    /// signer, so this is for looking at tokens and not for accepting requests.
+    DangerAny,
+}
+
+impl TokenType {
+    fn accepts(self, typ: Option<&str>) -> bool {
+        let is = |name: &str| typ.is_some_and(|typ| same_media_type(typ, name));
+        match self {
+            Self::Transaction => is("txntoken+jwt"),
+            Self::TransactionOrLegacy => is("txntoken+jwt") || is("txn_token"),
+            Self::DangerAny => true,
+        }
+    }
+}
+
+fn same_media_type(typ: &str, name: &str) -> bool {
+    let prefix = "application/";
+    let bare = match typ.split_at_checked(prefix.len()) {
+        Some((head, bare)) if head.eq_ignore_ascii_case(prefix) => bare,
+        Some(_) | None => typ,
+    };
+    bare.eq_ignore_ascii_case(name)
+}
+
+/// A token taken apart: well-formed, and nothing more.
+#[derive(Debug)]
+pub struct Envelope<'t> {
+    algorithm: String,
+    kid: Option<String>,
+    signing_input: &'t [u8],
+    payload: &'t [u8],
+    signature: &'t [u8],
+}
+
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+    #[serde(default, deserialize_with = "present")]
+    typ: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    kid: Option<String>,
+}
+
+/// A `null` is a value of the wrong type, not an absent one.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    String::deserialize(deserializer).map(Some)
+}
+
+impl<'t> Envelope<'t> {
+    /// Step 3: takes `token` apart.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::ContextMalformed`] for anything that is not a compact JWS with a harmless header;
+    /// [`Reason::TypeRefused`] for another kind of token.
+    pub fn read(token: &'t [u8], expected: TokenType) -> Result<Self, Refusal> {
+        let malformed = |rule: &str| Refusal::new(Reason::ContextMalformed).because(rule);
+        if token.len() > MAX_TOKEN_LEN {
+            return Err(malformed("the token is longer than any token"));
+        }
+        let mut parts = token.splitn(4, |b| *b == b'.');
+        let (Some(header), Some(payload), Some(signature), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(malformed("the token does not have three parts"));
+        };
+        let base64url = |part: &[u8]| {
+            part.iter()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+        };
+        if ![header, payload, signature].into_iter().all(base64url) {
+            return Err(malformed("the token holds characters outside base64url"));
+        }
+        if header.len() > MAX_HEADER_LEN.div_ceil(3) * 4 {
+            return Err(malformed("the token's header is too large"));
+        }
+        let text = URL_SAFE_NO_PAD
+            .decode(header)
+            .map_err(|_| malformed("the token's header is not strict base64url"))?;
+        json::check(&text).map_err(|error| malformed(&format!("the token's header: {error}")))?;
+        let members: std::collections::BTreeMap<&str, serde::de::IgnoredAny> =
+            serde_json::from_slice(&text)
+                .map_err(|_| malformed("the token's header is not an object of plain names"))?;
+        if let Some(member) = DANGEROUS
+            .into_iter()
+            .find(|name| members.contains_key(name))
+        {
+            return Err(malformed(&format!(
+                "the token's header has a member `{member}`"
+            )));
+        }
+        let header: Header = serde_json::from_slice(&text).map_err(|_| {
+            malformed("the token's header has no `alg`, or members of another type than expected")
+        })?;
+        if header
+            .kid
+            .as_ref()
+            .is_some_and(|kid| kid.len() > MAX_KID_LEN)
+        {
+            return Err(malformed("the token's `kid` is too long"));
+        }
+        if !expected.accepts(header.typ.as_deref()) {
+            let found = header
+                .typ
+                .map_or("absent".into(), |typ| shown(typ.as_bytes()));
+            return Err(Refusal::new(Reason::TypeRefused).because(format!("typ is `{found}`")));
+        }
+        let signing_input = token
+            .get(..token.len() - signature.len() - 1)
+            .ok_or_else(|| malformed("the token does not have three parts"))?;
+        Ok(Self {
+            algorithm: header.alg,
+            kid: header.kid,
+            signing_input,
+            payload,
+            signature,
+        })
+    }
+
+    /// The key id the header names.
+    #[must_use]
+    pub fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
+    }
+
+    /// The rest of step 4, once a key is found: algorithm, length and signature. Yields the
+    /// payload.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::AlgorithmRefused`], [`Reason::ContextTruncated`], [`Reason::ContextMalformed`] for
+    /// a part that is not strict base64url, [`Reason::SignatureInvalid`].
+    pub fn open(&self, key: &VerifyingKey) -> Result<Vec<u8>, Refusal> {
+        if Algorithm::from_name(&self.algorithm) != Some(key.algorithm()) {
+            return Err(Refusal::new(Reason::AlgorithmRefused).because(format!(
+                "the token says `{}`, the key is for `{}`",
+                shown(self.algorithm.as_bytes()),
+                key.algorithm()
+            )));
+        }
+        let malformed = |part: &str| {
+            Refusal::new(Reason::ContextMalformed)
+                .because(format!("the token's {part} is not strict base64url"))
+        };
+        // Told by the length on the wire, so that a cut in the middle of a byte is seen as a cut.
+        let wire_len = (key.signature_len() * 8).div_ceil(6);
+        if self.signature.len() < wire_len {
+            return Err(Refusal::new(Reason::ContextTruncated).because(format!(
+                "the signature has {} characters, expected {wire_len}",
+                self.signature.len()
+            )));
+        }
+        let signature = URL_SAFE_NO_PAD
+            .decode(self.signature)
+            .map_err(|_| malformed("signature"))?;
+        if !key.verify(self.signing_input, &signature) {
+            return Err(Refusal::new(Reason::SignatureInvalid));
+        }
+        URL_SAFE_NO_PAD
+            .decode(self.payload)
+            .map_err(|_| malformed("payload"))
+    }
+}
