@@ -67,7 +67,6 @@ impl Member {
 
 /// Where a copy is put.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
 pub enum CopyPlace {
     /// A W3C Baggage member with this key.
     Baggage(Box<str>),

@@ -1,1 +1,45 @@
-//! placeholder
+//! Tower layers that make tenant context trustworthy from end to end.
+//!
+//! A request carries its context as a signed transaction token. At each hop one layer turns it into
+//! one verified answer to *who is acting, for which tenant, with what authority, as of when*, or
+//! refuses the call with a named reason:
+//!
+//! | layer | promise |
+//! |---|---|
+//! | [`AcceptLayer`] | no handler runs under a context that is missing, cut, forged, stale or disagrees with the request |
+//! | [`RequireLayer`] | a route runs only with enough authority |
+//! | [`BodyWitnessLayer`] | a body that names a tenant names the right one, before any side effect |
+//!
+//! Start with the example in [`accept`].
+
+pub mod accept;
+mod body;
+pub mod body_witness;
+mod carrier;
+mod clock;
+mod context;
+mod error;
+#[cfg(feature = "axum")]
+mod extract;
+mod mode;
+pub mod observe;
+mod refused;
+mod request;
+pub mod require;
+pub mod witness;
+
+pub use throughline_core::freshness::Freshness;
+pub use throughline_core::{Caller, Context, Reason, Tenant};
+pub use throughline_jose::{KeySource, TrustDomain};
+
+pub use self::accept::{Accept, AcceptBuilder, AcceptLayer};
+pub use self::body::ResponseBody;
+pub use self::body_witness::{BodyWitness, BodyWitnessBuilder, BodyWitnessLayer, BufferedBody};
+pub use self::clock::SystemClock;
+pub use self::context::{Observed, TenantContext, admitted};
+pub use self::error::ConfigError;
+pub use self::mode::{Mode, Rule};
+pub use self::refused::{RefusalId, Refused};
+pub use self::request::{Exempt, Peer, RequestView};
+pub use self::require::{CallerSource, Require, RequireBuilder, RequireLayer};
+pub use self::witness::Witness;

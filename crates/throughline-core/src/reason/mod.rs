@@ -17,7 +17,6 @@ pub use self::wire::{GrpcCode, Position};
 
 /// Whose fault a refusal is, and so who can mend it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Fault {
     /// Whoever sent the request: it asks for something it may not have, or contradicts itself.
     Caller,
@@ -208,6 +207,14 @@ reasons! {
     ActorMismatch = "actor_mismatch", Caller,
         client "the request and its context name different actors",
         log "the actors differ";
+    /// A body that holds a witness is larger than the cap of its layer.
+    BodyOversized = "body_oversized", Caller,
+        client "the body of the request is too large",
+        log "the body is over its size limit";
+    /// A body that holds a witness did not arrive in time.
+    BodyTimeout = "body_timeout", Caller,
+        client "the body of the request did not arrive in time",
+        log "the body did not arrive in time";
     /// A copy that the token promises did not arrive.
     ProjectionTruncated = "projection_truncated", Sender,
         client "the copies of the request's context arrived incomplete",

@@ -58,6 +58,8 @@ impl Reason {
             | Self::TenantMismatch
             | Self::SubjectMismatch
             | Self::ActorMismatch
+            | Self::BodyOversized
+            | Self::BodyTimeout
             | Self::ProjectionTruncated
             | Self::ProjectionMismatch
             | Self::ScopeWidened

@@ -18,6 +18,8 @@ pub enum Position {
 pub enum GrpcCode {
     /// 3
     InvalidArgument,
+    /// 4
+    DeadlineExceeded,
     /// 7
     PermissionDenied,
     /// 8
@@ -34,6 +36,7 @@ impl GrpcCode {
     pub const fn number(self) -> u8 {
         match self {
             Self::InvalidArgument => 3,
+            Self::DeadlineExceeded => 4,
             Self::PermissionDenied => 7,
             Self::ResourceExhausted => 8,
             Self::Unavailable => 14,
@@ -55,6 +58,8 @@ enum Answer {
     Credential,
     /// Authenticate anew: 401 with a challenge wherever it happens (RFC 9470 §3).
     StepUp,
+    BodyTimeout,
+    BodyTooLarge,
     Forbidden,
     TooLarge,
     Unavailable,
@@ -103,6 +108,8 @@ impl Reason {
             | Self::TaskMismatch
             | Self::DataScopeExceeded
             | Self::DecisionDenied => Answer::Forbidden,
+            Self::BodyTimeout => Answer::BodyTimeout,
+            Self::BodyOversized => Answer::BodyTooLarge,
             Self::ContextOversized => Answer::TooLarge,
             Self::FreshnessUnknown
             | Self::DecisionUnavailable
@@ -118,6 +125,8 @@ impl Reason {
             (Answer::BadRequest, _) | (Answer::Credential, Position::Inside) => 400,
             (Answer::Credential, Position::Edge) | (Answer::StepUp, _) => 401,
             (Answer::Forbidden, _) => 403,
+            (Answer::BodyTimeout, _) => 408,
+            (Answer::BodyTooLarge, _) => 413,
             (Answer::TooLarge, _) => 431,
             (Answer::Unavailable, _) => 503,
         }
@@ -130,7 +139,8 @@ impl Reason {
             Answer::BadRequest => GrpcCode::InvalidArgument,
             Answer::Credential | Answer::StepUp => GrpcCode::Unauthenticated,
             Answer::Forbidden => GrpcCode::PermissionDenied,
-            Answer::TooLarge => GrpcCode::ResourceExhausted,
+            Answer::BodyTimeout => GrpcCode::DeadlineExceeded,
+            Answer::BodyTooLarge | Answer::TooLarge => GrpcCode::ResourceExhausted,
             Answer::Unavailable => GrpcCode::Unavailable,
         }
     }
@@ -151,6 +161,8 @@ impl Reason {
             (
                 _,
                 Answer::BadRequest
+                | Answer::BodyTimeout
+                | Answer::BodyTooLarge
                 | Answer::Credential
                 | Answer::Forbidden
                 | Answer::TooLarge

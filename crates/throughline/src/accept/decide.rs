@@ -1,0 +1,125 @@
+//! The decision: steps 1 to 8 of the hop over the head of a request, without waiting.
+
+use throughline_core::projection::{CopyPlace, Projection};
+use throughline_core::time::Timestamp;
+use throughline_core::witness::Sighting;
+use throughline_core::{Admitted, Reason, Refusal, Verified, hop};
+
+use super::layer::Config;
+use crate::carrier::Fields;
+use crate::mode::Mode;
+use crate::request::{Exempt, RequestView};
+use crate::witness::{BaggageOnce, header};
+
+/// What becomes of a request.
+#[derive(Debug)]
+pub(super) enum Decision {
+    Admit(Admitted),
+    /// No context came, and none had to.
+    Anonymous,
+    Refuse(Refusal, Option<Verified>),
+    /// The call passes without an admitted context.
+    Report(Refusal, Verified),
+}
+
+pub(super) fn decide(config: &Config, request: &RequestView<'_>, now: Timestamp) -> Decision {
+    match try_decide(config, request, now) {
+        Ok(decision) => decision,
+        Err(refusal) => Decision::Refuse(refusal, None),
+    }
+}
+
+fn try_decide(
+    config: &Config,
+    request: &RequestView<'_>,
+    now: Timestamp,
+) -> Result<Decision, Refusal> {
+    let exempt = is_exempt(config, request);
+
+    // 1, 2: nothing is looked up for a request that does not say one thing, once.
+    let fields = Fields(request.headers());
+    let owned = config.owned.read(&fields)?;
+    if exempt && owned.token().is_none() {
+        return Ok(Decision::Anonymous);
+    }
+    let token = hop::present(owned.token())?;
+
+    // 3 to 6
+    let verified = config.domain.verify_at(token, now)?;
+
+    // 7, 8: refusals know the verified context from here on.
+    let baggage = BaggageOnce::default();
+    let agreed = held(config.witness_mode, || {
+        let seen = config
+            .witnesses
+            .iter()
+            .map(|witness| (witness, witness.see(request, &baggage)));
+        let seen = seen.filter(|(_, seen)| !(exempt && *seen == Sighting::Absent));
+        hop::agree(&verified, seen.map(|(witness, seen)| (&witness.rule, seen)))
+    });
+    let completed = held(config.copies_mode, || {
+        let copies = config.copies.iter();
+        hop::complete(
+            &verified,
+            copies.map(|copy| (copy, see_copy(copy, request, &baggage))),
+        )
+    });
+    let enforced = [
+        (config.witness_mode, &agreed),
+        (config.copies_mode, &completed),
+    ];
+    let first = |mode: Mode| {
+        let mut held = enforced.iter().filter(|(own, _)| *own == mode);
+        held.find_map(|(_, held)| held.as_ref().err().cloned())
+    };
+    if let Some(refusal) = first(Mode::Enforce) {
+        return Ok(Decision::Refuse(refusal, Some(verified)));
+    }
+    if let Some(refusal) = first(Mode::Report) {
+        return Ok(Decision::Report(refusal, verified));
+    }
+    hop::admit(verified, agreed, completed).map(Decision::Admit)
+}
+
+fn is_exempt(config: &Config, request: &RequestView<'_>) -> bool {
+    config.exempt_paths.contains(request.uri().path())
+        || request.extensions().get::<Exempt>().is_some()
+}
+
+fn held(mode: Mode, check: impl FnOnce() -> Result<(), Refusal>) -> Result<(), Refusal> {
+    match mode {
+        Mode::Enforce | Mode::Report => check(),
+        Mode::Off => Ok(()),
+    }
+}
+
+fn see_copy<'r>(
+    copy: &Projection,
+    request: &RequestView<'r>,
+    baggage: &BaggageOnce<'r>,
+) -> Sighting<'r> {
+    match copy.copy_place() {
+        CopyPlace::Baggage(key) => baggage.member(request, key),
+        CopyPlace::Header(field) => match http::HeaderName::from_bytes(field.as_bytes()) {
+            Ok(field) => header(request, &field),
+            Err(_) => Sighting::Absent,
+        },
+    }
+}
+
+/// Whether a wait for keys could change a decision.
+pub(super) fn waits_for_keys(decision: &Decision) -> Option<&Refusal> {
+    match decision {
+        Decision::Refuse(refusal, None)
+            if matches!(
+                refusal.reason(),
+                Reason::KeyUnknown | Reason::KeysUnavailable
+            ) =>
+        {
+            Some(refusal)
+        }
+        Decision::Admit(_) | Decision::Anonymous | Decision::Refuse(..) | Decision::Report(..) => {
+            None
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! The layer and its builder.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use http::HeaderName;
+use throughline_core::carrier::OwnedFields;
+use throughline_core::projection::{CopyPlace, Projection};
+use throughline_core::reason::Position;
+use throughline_jose::TrustDomain;
+use tower_layer::Layer;
+
+use super::service::Accept;
+use crate::error::ConfigError;
+use crate::mode::{Mode, Rule};
+use crate::observe::{DefaultObserve, Observe};
+use crate::witness::{Witness, owned_header};
+
+/// Puts [`Accept`] in front of a service. See the [module](super).
+#[derive(Clone)]
+pub struct AcceptLayer {
+    config: Arc<Config>,
+}
+
+impl AcceptLayer {
+    /// Accepts the contexts of `domain`, without witnesses.
+    #[must_use]
+    pub fn new(domain: TrustDomain) -> Self {
+        Self {
+            config: Arc::new(Config::new(domain)),
+        }
+    }
+
+    /// Starts a layer with witnesses, exempt routes or modes.
+    pub fn builder(domain: TrustDomain) -> AcceptBuilder {
+        AcceptBuilder {
+            config: Config::new(domain),
+            legacy_header: None,
+            problems: Vec::new(),
+        }
+    }
+}
+
+impl<S> Layer<S> for AcceptLayer {
+    type Service = Accept<S>;
+
+    fn layer(&self, inner: S) -> Accept<S> {
+        Accept::new(inner, Arc::clone(&self.config))
+    }
+}
+
+impl fmt::Debug for AcceptLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AcceptLayer")
+            .field("config", &self.config)
+            .finish()
+    }
+}
+
+/// Everything an `Accept` service decides by. Made once, shared by all clones, never changed.
+pub(super) struct Config {
+    pub(super) domain: TrustDomain,
+    pub(super) owned: OwnedFields,
+    pub(super) witnesses: Vec<Witness>,
+    pub(super) copies: Vec<Projection>,
+    /// Keys of owned baggage members.
+    pub(super) baggage_keys: Vec<Box<str>>,
+    pub(super) exempt_paths: BTreeSet<Box<str>>,
+    pub(super) legacy_header: Option<HeaderName>,
+    pub(super) witness_mode: Mode,
+    pub(super) copies_mode: Mode,
+    pub(super) position: Position,
+    pub(super) observe: Arc<dyn Observe>,
+}
+
+impl Config {
+    fn new(domain: TrustDomain) -> Self {
+        Self {
+            domain,
+            owned: OwnedFields::token_only(),
+            witnesses: Vec::new(),
+            copies: Vec::new(),
+            baggage_keys: Vec::new(),
+            exempt_paths: BTreeSet::new(),
+            legacy_header: None,
+            witness_mode: Mode::Enforce,
+            copies_mode: Mode::Enforce,
+            position: Position::Inside,
+            observe: Arc::new(DefaultObserve),
+        }
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("domain", &self.domain)
+            .field("witnesses", &self.witnesses)
+            .field("copies", &self.copies)
+            .field("exempt_paths", &self.exempt_paths)
+            .field("witness_mode", &self.witness_mode)
+            .field("copies_mode", &self.copies_mode)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Builds an [`AcceptLayer`], and says everything that is wrong with it at once.
+#[must_use = "a builder does nothing until it is built"]
+pub struct AcceptBuilder {
+    config: Config,
+    legacy_header: Option<Box<str>>,
+    problems: Vec<String>,
+}
+
+impl AcceptBuilder {
+    /// Adds a witness. Default: none.
+    pub fn add_witness(mut self, witness: Witness) -> Self {
+        self.config.witnesses.push(witness);
+        self
+    }
+
+    /// Relies on a copy: a token that does not promise it, or whose copy is missing or differs, is
+    /// refused. Repeated calls add up. Default: none.
+    pub fn relies_on(mut self, copy: Projection) -> Self {
+        self.config.copies.push(copy);
+        self
+    }
+
+    /// Exempts this path, compared byte for byte, and not what begins with it: a request without a
+    /// token passes there, and has no context. One with a token is checked as anywhere, but its
+    /// absent witnesses are forgiven. Default: none.
+    pub fn exempt(mut self, path: &str) -> Self {
+        if !path.starts_with('/') || path.contains(['?', '#', '*', '{']) {
+            self.problems.push(format!(
+                "exempt path `{path}` is unusable, expected one exact path as in `/health`"
+            ));
+        }
+        self.config.exempt_paths.insert(path.into());
+        self
+    }
+
+    /// Sets this header to the admitted tenant, for handlers that still read it. Whatever came in
+    /// under its name, or a look-alike, is removed first. Default: none.
+    ///
+    /// On its own it is no witness: a value that a caller sends is replaced, not compared. Add
+    /// [`Witness::header`] to refuse a caller that names another tenant.
+    pub fn with_legacy_header(mut self, name: &str) -> Self {
+        self.legacy_header = Some(name.into());
+        self
+    }
+
+    /// Replaces the mode of a rule. Default: [`Mode::Enforce`] for all.
+    pub fn with_mode(mut self, rule: Rule, mode: Mode) -> Self {
+        match rule {
+            Rule::Projections => self.config.copies_mode = mode,
+            Rule::Witnesses => self.config.witness_mode = mode,
+        }
+        self
+    }
+
+    /// Replaces the cap over names and values of all owned fields, in bytes. Default: 8 KiB, the
+    /// field limit of common proxies.
+    pub fn with_max_bytes(mut self, bytes: usize) -> Self {
+        self.config.owned = self.config.owned.with_max_bytes(bytes);
+        self
+    }
+
+    /// Replaces where the service stands, which decides between the statuses 401 and 400. Default:
+    /// [`Position::Inside`].
+    pub fn at(mut self, position: Position) -> Self {
+        self.config.position = position;
+        self
+    }
+
+    /// Replaces what sees the decisions. Default: [`DefaultObserve`].
+    pub fn with_observe(mut self, observe: impl Observe) -> Self {
+        self.config.observe = Arc::new(observe);
+        self
+    }
+
+    /// Builds the layer.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with it: a place that is a witness twice, an exempt path that a
+    /// template of a witness matches too, a header that cannot be owned.
+    pub fn build(self) -> Result<AcceptLayer, ConfigError> {
+        let Self {
+            mut config,
+            legacy_header,
+            mut problems,
+        } = self;
+        let mut places = BTreeSet::new();
+        for witness in &config.witnesses {
+            let place = witness.rule.place();
+            if !places.insert((place.kind(), place.name().to_owned())) {
+                problems.push(format!("{place} is declared twice as a witness"));
+            }
+            for path in &config.exempt_paths {
+                if witness.claims_path(path) {
+                    problems.push(format!(
+                        "path `{path}` is exempt, and matches a template of the witness {place} \
+                         too, expected one or the other"
+                    ));
+                }
+            }
+            if let Some(field) = witness.owned_header() {
+                config.owned = config.owned.add_field(field.as_str());
+            }
+            config
+                .baggage_keys
+                .extend(witness.owned_baggage_key().map(Box::from));
+        }
+        for copy in &config.copies {
+            match copy.copy_place() {
+                CopyPlace::Baggage(key) => config.baggage_keys.push(key.clone()),
+                CopyPlace::Header(field) => match owned_header(field) {
+                    Ok(field) => config.owned = config.owned.add_field(field.as_str()),
+                    Err(error) => problems.extend(error.into_problems()),
+                },
+            }
+        }
+        if let Some(name) = legacy_header {
+            match owned_header(&name) {
+                Ok(field) => {
+                    config.owned = config.owned.add_field(field.as_str());
+                    config.legacy_header = Some(field);
+                }
+                Err(error) => problems.extend(error.into_problems()),
+            }
+        }
+        config.baggage_keys.sort();
+        config.baggage_keys.dedup();
+        ConfigError::all(problems)?;
+        Ok(AcceptLayer {
+            config: Arc::new(config),
+        })
+    }
+}
+
+impl fmt::Debug for AcceptBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AcceptBuilder")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}

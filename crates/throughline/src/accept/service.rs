@@ -1,0 +1,158 @@
+//! The service: plumbing around the decision.
+
+use std::fmt;
+use std::mem;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response};
+use http_body::Body;
+use throughline_core::baggage::{Baggage, Limits};
+use throughline_core::time::Timestamp;
+use tower_service::Service;
+
+use super::decide::{Decision, decide, waits_for_keys};
+use super::future::ResponseFuture;
+use super::layer::Config;
+use crate::body::ResponseBody;
+use crate::carrier::strip;
+use crate::context::{Installed, Outcome};
+use crate::observe::Event;
+use crate::refused::Refused;
+use crate::request::RequestView;
+use crate::witness::baggage_lines;
+
+/// Lets a request through with an admitted context, or refuses it. See the [module](super).
+#[derive(Clone)]
+pub struct Accept<S> {
+    inner: S,
+    config: Arc<Config>,
+}
+
+impl<S> Accept<S> {
+    pub(super) fn new(inner: S, config: Arc<Config>) -> Self {
+        Self { inner, config }
+    }
+
+    /// The inner service.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service, to be changed.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The inner service, taken out.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for Accept<S>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone,
+    R: Body<Data = Bytes>,
+{
+    type Response = Response<ResponseBody<R>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, B>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let config = &self.config;
+        let decision = decide(config, &RequestView::of(&request), config.domain.now());
+        if let Some(refusal) = waits_for_keys(&decision)
+            && let Some(wait) = config.domain.keys_wait(refusal)
+        {
+            // The instance that was polled ready is the one that is called, so it goes along.
+            let clone = self.inner.clone();
+            let ready = mem::replace(&mut self.inner, clone);
+            return ResponseFuture::waiting(wait, ready, request, Arc::clone(config));
+        }
+        match settle(config, decision, &mut request) {
+            Ok(()) => ResponseFuture::inner(self.inner.call(request)),
+            Err(refused) => ResponseFuture::refused(&refused),
+        }
+    }
+}
+
+/// Decides anew after a wait for keys; whatever comes out now is final.
+pub(super) fn decide_finally<B>(
+    config: &Config,
+    request: &mut Request<B>,
+    now: Timestamp,
+) -> Result<(), Refused> {
+    let decision = decide(config, &RequestView::of(request), now);
+    settle(config, decision, request)
+}
+
+/// Carries a decision out: strips, installs, and tells the observer.
+fn settle<B>(config: &Config, decision: Decision, request: &mut Request<B>) -> Result<(), Refused> {
+    let outcome = match decision {
+        Decision::Admit(admitted) => {
+            config.observe.observe(&Event::Accepted(&admitted));
+            Outcome::Admitted(admitted)
+        }
+        Decision::Anonymous => Outcome::Anonymous,
+        Decision::Report(refusal, verified) => {
+            let refused = Refused::new(refusal, config.position);
+            config.observe.observe(&Event::Reported {
+                refused: &refused,
+                verified: Some(&verified),
+            });
+            Outcome::Reported(refused)
+        }
+        Decision::Refuse(refusal, verified) => {
+            let refused = Refused::new(refusal, config.position);
+            config.observe.observe(&Event::Refused {
+                refused: &refused,
+                verified: verified.as_ref(),
+            });
+            return Err(refused);
+        }
+    };
+    strip(&config.owned, request.headers_mut());
+    strip_baggage(config, request);
+    if let (Some(field), Outcome::Admitted(admitted)) = (&config.legacy_header, &outcome)
+        && let Some(tenant) = admitted.tenant()
+        && let Ok(value) = HeaderValue::from_str(tenant.as_str())
+    {
+        request.headers_mut().insert(field, value);
+    }
+    request.extensions_mut().insert(Installed {
+        outcome,
+        position: config.position,
+    });
+    Ok(())
+}
+
+/// Takes our members out of the baggage, and leaves those of others as they are.
+fn strip_baggage<B>(config: &Config, request: &mut Request<B>) {
+    if config.baggage_keys.is_empty() || !request.headers().contains_key("baggage") {
+        return;
+    }
+    let keys: Vec<&str> = config.baggage_keys.iter().map(AsRef::as_ref).collect();
+    // Baggage over its limits was not parsed, so our members cannot be told apart: all of it goes.
+    let rest = Baggage::read(baggage_lines(request.headers()), Limits::default())
+        .ok()
+        .and_then(|baggage| baggage.without(&keys))
+        .and_then(|rest| HeaderValue::from_bytes(&rest).ok());
+    match rest {
+        Some(rest) => drop(request.headers_mut().insert("baggage", rest)),
+        None => drop(request.headers_mut().remove("baggage")),
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for Accept<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Accept")
+            .field("inner", &self.inner)
+            .finish_non_exhaustive()
+    }
+}

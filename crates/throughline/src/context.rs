@@ -1,0 +1,150 @@
+//! What a handler gets: the admitted context of its request.
+
+use std::fmt;
+use std::ops::Deref;
+
+use http::Extensions;
+use throughline_core::reason::Position;
+use throughline_core::{Admitted, Context, Place, Reason, Refusal, Tenant};
+
+use crate::refused::Refused;
+
+/// What `Accept` put into a request's extensions: one value, so that handler, extractor and the
+/// layers behind agree.
+#[derive(Clone, Debug)]
+pub(crate) struct Installed {
+    pub(crate) outcome: Outcome,
+    pub(crate) position: Position,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Outcome {
+    Admitted(Admitted),
+    /// No context came, and none had to.
+    Anonymous,
+    /// The call passes, and would have been refused.
+    Reported(Refused),
+}
+
+impl Installed {
+    fn admitted(&self) -> Result<&Admitted, Refused> {
+        match &self.outcome {
+            Outcome::Admitted(admitted) => Ok(admitted),
+            Outcome::Anonymous => Err(Refused::new(
+                Refusal::new(Reason::ContextMissing)
+                    .because("the route allows calls without a context, and this is one"),
+                self.position,
+            )),
+            Outcome::Reported(refused) => Err(refused.clone()),
+        }
+    }
+}
+
+/// The admitted context of this request, for a tenant: verified, and agreed by every witness.
+///
+/// In an axum handler it is an extractor. Elsewhere, [`TenantContext::of`] takes it from the
+/// request's extensions. There is no other way to get one:
+///
+/// ```compile_fail
+/// // A context that was verified but not compared with the request is not admitted.
+/// fn handle(cx: throughline::TenantContext) {}
+/// fn skip(verified: throughline_core::Verified) {
+///     handle(verified.into());
+/// }
+/// ```
+#[derive(Clone)]
+pub struct TenantContext {
+    admitted: Admitted,
+    tenant: Tenant,
+}
+
+impl TenantContext {
+    /// The context that `Accept` admitted for the request with these extensions.
+    ///
+    /// # Errors
+    ///
+    /// The call was let through without an admitted context (an exempt route, a rule in
+    /// [`Mode::Report`](crate::Mode)), it is work of the platform that has no tenant, or no
+    /// `Accept` layer is in front. Answer with [`Refused::to_response`].
+    pub fn of(extensions: &Extensions) -> Result<Self, Refused> {
+        let admitted = admitted(extensions)?;
+        let Some(tenant) = admitted.tenant() else {
+            return Err(Refused::new(
+                Refusal::new(Reason::ClaimMissing)
+                    .at(Place::claim("tctx.tenant"))
+                    .because("is absent: this is platform work, and the handler wants a tenant's"),
+                Position::Inside,
+            ));
+        };
+        Ok(Self {
+            tenant: tenant.clone(),
+            admitted: admitted.clone(),
+        })
+    }
+
+    /// The tenant.
+    #[must_use]
+    pub fn tenant(&self) -> &Tenant {
+        &self.tenant
+    }
+
+    /// The proof, for what is not about a tenant's work.
+    #[must_use]
+    pub fn admitted(&self) -> &Admitted {
+        &self.admitted
+    }
+}
+
+impl Deref for TenantContext {
+    type Target = Context;
+
+    fn deref(&self) -> &Context {
+        &self.admitted
+    }
+}
+
+impl fmt::Debug for TenantContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TenantContext")
+            .field(&self.admitted)
+            .finish()
+    }
+}
+
+/// The admitted context of a request, whatever its kind: platform work included.
+///
+/// # Errors
+///
+/// As for [`TenantContext::of`], but for the tenant.
+pub fn admitted(extensions: &Extensions) -> Result<&Admitted, Refused> {
+    match extensions.get::<Installed>() {
+        Some(installed) => installed.admitted(),
+        None => Err(Refused::new(
+            Refusal::new(Reason::ContextMissing).because("no accept layer is in front of this"),
+            Position::Inside,
+        )),
+    }
+}
+
+/// The context of this request, or the refusal that would have been: for handlers behind a rule in
+/// [`Mode::Report`](crate::Mode).
+#[derive(Clone, Debug)]
+pub struct Observed(
+    /// The context, or why there is none; id and reason included.
+    pub Result<TenantContext, Refused>,
+);
+
+impl Observed {
+    /// What `Accept` found for the request with these extensions.
+    #[must_use]
+    pub fn of(extensions: &Extensions) -> Self {
+        Self(TenantContext::of(extensions))
+    }
+}
+
+/// Whether no context came and none had to.
+#[cfg(feature = "axum")]
+pub(crate) fn is_anonymous(extensions: &Extensions) -> bool {
+    let installed = extensions.get::<Installed>();
+    installed.is_some_and(|installed| matches!(installed.outcome, Outcome::Anonymous))
+}

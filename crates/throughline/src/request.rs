@@ -1,0 +1,79 @@
+//! What witnesses and seams may see of a request.
+
+use std::net::IpAddr;
+
+use http::{Extensions, HeaderMap, Method, Request, Uri};
+
+/// The head of a request, as it arrived: before anything was removed from it.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestView<'r> {
+    method: &'r Method,
+    uri: &'r Uri,
+    headers: &'r HeaderMap,
+    extensions: &'r Extensions,
+}
+
+impl<'r> RequestView<'r> {
+    /// The view of a request.
+    #[must_use]
+    pub fn of<B>(request: &'r Request<B>) -> Self {
+        Self {
+            method: request.method(),
+            uri: request.uri(),
+            headers: request.headers(),
+            extensions: request.extensions(),
+        }
+    }
+
+    /// The method.
+    #[must_use]
+    pub fn method(&self) -> &'r Method {
+        self.method
+    }
+
+    /// The target as it came over the wire, also behind a router that cut a prefix off.
+    #[must_use]
+    pub fn uri(&self) -> &'r Uri {
+        #[cfg(feature = "axum")]
+        if let Some(original) = self.extensions.get::<axum::extract::OriginalUri>() {
+            return &original.0;
+        }
+        self.uri
+    }
+
+    /// The fields.
+    #[must_use]
+    pub fn headers(&self) -> &'r HeaderMap {
+        self.headers
+    }
+
+    /// The extensions.
+    #[must_use]
+    pub fn extensions(&self) -> &'r Extensions {
+        self.extensions
+    }
+
+    /// The address at the other end of the connection: a [`Peer`] extension, or axum's
+    /// `ConnectInfo`.
+    #[must_use]
+    pub fn peer(&self) -> Option<IpAddr> {
+        let peer = self.extensions.get::<Peer>().map(|peer| peer.0);
+        #[cfg(feature = "axum")]
+        let peer = peer.or_else(|| {
+            use axum::extract::ConnectInfo;
+            let info = self.extensions.get::<ConnectInfo<std::net::SocketAddr>>()?;
+            Some(info.0.ip())
+        });
+        peer
+    }
+}
+
+/// A request extension: the address at the other end of the connection. A server that is not axum
+/// inserts it for each connection; witnesses need it to tell a listed proxy from a stranger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer(pub IpAddr);
+
+/// A request extension: the route is exempt. Whoever routes inserts it in front of `Accept`, for
+/// routes that cannot be named by an exact path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exempt;
