@@ -53,6 +53,8 @@ pub mod baggage;
 pub mod caller;
 pub mod carrier;
 pub mod context;
+#[cfg(test)]
+mod fixture;
 pub mod freshness;
 pub mod grant;
 pub mod hop;

@@ -160,6 +160,7 @@ impl Context {
     /// [`Reason::ParentMismatch`] for another chain of work, and what
     /// [`Grant::check_covers`](crate::grant::Grant::check_covers) finds for a wider grant.
     pub fn check_descends_from(&self, parent: &Self) -> Result<(), Refusal> {
+        let (own, parents) = (&self.authentication, &parent.authentication);
         let chain = [
             ("txn", self.transaction == parent.transaction),
             ("sub", self.principal == parent.principal),
@@ -178,8 +179,12 @@ impl Context {
                     (Some(_), None) | (None, Some(_)) => false,
                 },
             ),
-            // A fresher or stronger authentication comes from the edge, never from a parent.
-            ("rctx", self.authentication == parent.authentication),
+            // A fresher or stronger authentication comes from the edge, never from a parent; a
+            // session that is left out could not be revoked.
+            ("rctx.auth_time", own.time == parents.time),
+            ("rctx.acr", own.class == parents.class),
+            ("rctx.amr", own.methods == parents.methods),
+            ("rctx.sid", own.session == parents.session),
             (
                 "tctx.attr",
                 self.attributes

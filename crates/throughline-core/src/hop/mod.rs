@@ -182,3 +182,6 @@ pub fn admit(
     agreed.and(completed)?;
     Ok(Admitted::assertion(verified.into_genuine()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,6 @@
+//! Tests of the whole system, linked once.
+
+#[cfg(test)]
+mod must_not_compile;
+#[cfg(test)]
+mod vectors;
