@@ -37,13 +37,13 @@
 //! let verified = hop::verify(genuine, &policy, &freshness, now)?;
 //!
 //! let path = WitnessRule::tenant(Place::new("path segment", "tenant"));
-//! let agreed = hop::agree(&verified, [(&path, Sighting::Value("acme".into()))]);
-//! let admitted = hop::admit(verified.clone(), agreed, Ok(()))?;
+//! let agreed = hop::agree(&verified, [(&path, Sighting::Value("acme".into()))])?;
+//! let admitted = hop::complete(agreed, [])?;
 //! assert_eq!(admitted.tenant().map(|tenant| tenant.as_str()), Some("acme"));
 //!
 //! // The same token on another tenant's path is not admitted.
 //! let drifted = hop::agree(&verified, [(&path, Sighting::Value("globex".into()))]);
-//! assert_eq!(hop::admit(verified, drifted, Ok(())).unwrap_err().reason(), Reason::TenantMismatch);
+//! assert_eq!(drifted.unwrap_err().reason(), Reason::TenantMismatch);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

@@ -26,11 +26,11 @@ impl Carrier for FieldsMut<'_> {
 }
 
 impl CarrierMut for FieldsMut<'_> {
-    fn remove(&mut self, name: &str) {
+    fn remove_field(&mut self, name: &str) {
         self.0.remove(name);
     }
 
-    fn append(&mut self, name: &str, value: &[u8]) {
+    fn append_field(&mut self, name: &str, value: &[u8]) {
         // A value that HTTP cannot carry is left out; the writer reads back and notices.
         if let (Ok(name), Ok(mut value)) = (
             HeaderName::from_bytes(name.as_bytes()),

@@ -149,7 +149,7 @@ impl Rows {
                 name::BAD_SIGNATURE,
                 cold.clone(),
                 Call::with_token("acme", &forged),
-                StatusCode::UNAUTHORIZED,
+                StatusCode::BAD_REQUEST,
             ),
             (
                 name::MISSING,

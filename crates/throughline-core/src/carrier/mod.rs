@@ -20,10 +20,10 @@ pub trait Carrier {
 /// A carrier that can be written.
 pub trait CarrierMut: Carrier {
     /// Removes every value of a name.
-    fn remove(&mut self, name: &str);
+    fn remove_field(&mut self, name: &str);
 
     /// Adds a value. A carrier that cannot take it leaves it out: the writer notices.
-    fn append(&mut self, name: &str, value: &[u8]);
+    fn append_field(&mut self, name: &str, value: &[u8]);
 }
 
 impl<N: AsRef<str>, V: AsRef<[u8]>> Carrier for [(N, V)] {
@@ -41,11 +41,11 @@ impl<N: AsRef<str>, V: AsRef<[u8]>> Carrier for Vec<(N, V)> {
 }
 
 impl CarrierMut for Vec<(String, Vec<u8>)> {
-    fn remove(&mut self, name: &str) {
+    fn remove_field(&mut self, name: &str) {
         self.retain(|(own, _)| own != name);
     }
 
-    fn append(&mut self, name: &str, value: &[u8]) {
+    fn append_field(&mut self, name: &str, value: &[u8]) {
         self.push((name.to_owned(), value.to_owned()));
     }
 }
@@ -189,7 +189,7 @@ impl OwnedFields {
                 .because(format!("{size} bytes, expected at most {}", self.max_bytes)));
         }
         match self.read(carrier)?.token {
-            None => carrier.append(TOKEN_FIELD, token),
+            None => carrier.append_field(TOKEN_FIELD, token),
             Some(there) if there == token => {}
             Some(_) => {
                 return Err(Refusal::new(Reason::ContextAmbiguous)
@@ -197,13 +197,16 @@ impl OwnedFields {
                     .because("holds another context already"));
             }
         }
-        if self.read(carrier)?.token == Some(token) {
-            Ok(())
-        } else {
-            Err(Refusal::new(Reason::ContextTruncated)
+        let refusal = match self.read(carrier) {
+            Ok(values) if values.token == Some(token) => return Ok(()),
+            Ok(_) => Refusal::new(Reason::ContextTruncated)
                 .at(Place::header(TOKEN_FIELD))
-                .because("was not taken by the carrier"))
-        }
+                .because("was not taken by the carrier"),
+            Err(refusal) => refusal,
+        };
+        // Half a context must not travel on.
+        self.strip(carrier);
+        Err(refusal)
     }
 
     /// Removes every owned field and every look-alike of one.
@@ -217,7 +220,7 @@ impl OwnedFields {
         names.sort_unstable();
         names.dedup();
         for name in names {
-            carrier.remove(&name);
+            carrier.remove_field(&name);
         }
     }
 }

@@ -251,7 +251,7 @@ fn a_field_named_like_an_owned_one_can_never_be_read() {
 }
 
 fn add(fields: &mut Fields, name: &str, value: &[u8]) {
-    CarrierMut::append(fields, name, value);
+    CarrierMut::append_field(fields, name, value);
 }
 
 /// A carrier that does with what it is given what a real one was seen to do.
@@ -267,11 +267,11 @@ impl Carrier for Double {
 }
 
 impl CarrierMut for Double {
-    fn remove(&mut self, name: &str) {
-        CarrierMut::remove(&mut self.fields, name);
+    fn remove_field(&mut self, name: &str) {
+        CarrierMut::remove_field(&mut self.fields, name);
     }
 
-    fn append(&mut self, name: &str, value: &[u8]) {
+    fn append_field(&mut self, name: &str, value: &[u8]) {
         (self.take)(&mut self.fields, name, value);
     }
 }
@@ -324,6 +324,7 @@ fn a_carrier_that_does_not_take_what_it_is_given_is_caught_by_the_sender() {
         };
         let refusal = owned().write_token(&mut carrier, b"a.b.c").unwrap_err();
         assert_eq!(refusal.reason(), reason, "double {n}");
+        assert!(carrier.fields.is_empty(), "double {n} keeps half a context");
     }
     let mut honest = Double {
         fields: Fields::new(),

@@ -11,7 +11,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Number, Value};
 
-use super::draft::{check_shape, fits_name};
+use super::draft::{check_shape, fits_name, is_trace_id};
 use super::{Context, Lifetime, RequestFacts};
 use crate::attribute::{Attribute, AttributeValue, Attributes};
 use crate::authentication::Authentication;
@@ -349,7 +349,7 @@ impl<'a> Claims<'a> {
         let actors = self.act.map_or(Ok(ActorChain::none()), chain)?;
         check_shape(kind, &principal, &actors).map_err(|shape| match shape {
             super::draft::Shape::AgentMissing => missing("act"),
-            super::draft::Shape::NotAnAgent => invalid("act", shape.as_str()),
+            super::draft::Shape::AgentUndeclared => invalid("act", shape.as_str()),
             super::draft::Shape::PlatformWithTenant => invalid("tctx.tenant", shape.as_str()),
             super::draft::Shape::TenantMissing => missing("tctx.tenant"),
         })?;
@@ -368,6 +368,16 @@ impl<'a> Claims<'a> {
         if let Some(details) = &tctx.data {
             grant = grant.with_data(data_scope(details)?);
         }
+        let attributes = tctx
+            .attr
+            .as_ref()
+            .map_or(Ok(Attributes::new()), attributes)?;
+        if attributes
+            .values()
+            .any(|attribute| attribute.at() > times.issued_at)
+        {
+            return Err(invalid("tctx.attr", "was true only after `iat`"));
+        }
 
         Ok(Context {
             transaction: transaction.into(),
@@ -375,12 +385,9 @@ impl<'a> Claims<'a> {
             kind,
             actors,
             grant,
-            attributes: tctx
-                .attr
-                .as_ref()
-                .map_or(Ok(Attributes::new()), attributes)?,
+            attributes,
             authentication,
-            request: rctx.request_facts(),
+            request: rctx.request_facts()?,
             requester: requester.into(),
             projections: tctx
                 .proj
@@ -571,6 +578,13 @@ impl WireTask<'_> {
 
 impl Rctx<'_> {
     fn authentication(&self) -> Result<Authentication, Refusal> {
+        // An empty session would be every lost session.
+        if self.sid.as_deref().is_some_and(|sid| !fits_name(sid)) {
+            return Err(invalid(
+                "rctx.sid",
+                "is unusable, expected 1 to 255 bytes of visible ascii",
+            ));
+        }
         let methods = self.amr.iter().flatten();
         Ok(Authentication {
             time: self
@@ -584,14 +598,20 @@ impl Rctx<'_> {
         })
     }
 
-    fn request_facts(&self) -> RequestFacts {
+    fn request_facts(&self) -> Result<RequestFacts, Refusal> {
+        if self.trace.as_deref().is_some_and(|text| !is_trace_id(text)) {
+            return Err(invalid(
+                "rctx.trace",
+                "is no trace id, expected 32 lower-case hex digits",
+            ));
+        }
         let facts = self.req.iter().flatten();
-        RequestFacts {
+        Ok(RequestFacts {
             trace_id: self.trace.as_deref().map(Into::into),
             facts: facts
                 .map(|(name, fact)| ((**name).into(), (**fact).into()))
                 .collect(),
-        }
+        })
     }
 }
 

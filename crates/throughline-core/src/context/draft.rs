@@ -212,8 +212,35 @@ impl Draft {
     ///
     /// # Errors
     ///
-    /// `transaction` is not 1 to 255 bytes of visible ASCII.
+    /// What no reader would take: `transaction` or the session is not 1 to 255 bytes of visible
+    /// ASCII, the trace id is none, or something the draft says is true only after it is issued.
     pub fn issue(self, transaction: &str, lifetime: Lifetime) -> Result<Context, DraftError> {
+        let attributes_hold = self
+            .attributes
+            .values()
+            .all(|own| own.at() <= lifetime.issued_at);
+        let authenticated = self
+            .authentication
+            .time()
+            .is_none_or(|time| time <= lifetime.issued_at);
+        if self.as_of > lifetime.issued_at || !attributes_hold || !authenticated {
+            return Err(DraftError(Rule::Future));
+        }
+        if self
+            .authentication
+            .session()
+            .is_some_and(|session| !fits_name(session))
+        {
+            return Err(DraftError(Rule::Name));
+        }
+        if self
+            .request
+            .trace_id
+            .as_deref()
+            .is_some_and(|id| !is_trace_id(id))
+        {
+            return Err(DraftError(Rule::TraceId));
+        }
         let transaction = match self.transaction {
             Some(transaction) => transaction,
             None => name(transaction)?,
@@ -243,6 +270,7 @@ pub(super) fn check_shape(
     actors: &ActorChain,
 ) -> Result<(), Shape> {
     let has_tenant = principal.tenant().is_some();
+    let has_agent = actors.iter().any(|actor| actor.kind() == ActorKind::Agent);
     match kind {
         Kind::Platform if has_tenant => Err(Shape::PlatformWithTenant),
         Kind::Platform => Ok(()),
@@ -251,11 +279,11 @@ pub(super) fn check_shape(
         {
             Err(Shape::TenantMissing)
         }
-        Kind::DelegatedAgent => match actors.nearest().map(Actor::kind) {
-            Some(ActorKind::Agent) => Ok(()),
-            Some(ActorKind::Person | ActorKind::Service) => Err(Shape::NotAnAgent),
-            None => Err(Shape::AgentMissing),
-        },
+        // An agent makes the work an agent's, however many services stand in front of it: a route
+        // for users must not serve it.
+        Kind::DelegatedAgent if has_agent => Ok(()),
+        Kind::DelegatedAgent => Err(Shape::AgentMissing),
+        Kind::User | Kind::Workload if has_agent => Err(Shape::AgentUndeclared),
         Kind::User | Kind::Workload | Kind::AutonomousAgent => Ok(()),
     }
 }
@@ -263,7 +291,7 @@ pub(super) fn check_shape(
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
     AgentMissing,
-    NotAnAgent,
+    AgentUndeclared,
     PlatformWithTenant,
     TenantMissing,
 }
@@ -272,11 +300,16 @@ impl Shape {
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::AgentMissing => "is absent, expected the agent that acts",
-            Self::NotAnAgent => "is not an agent, expected one for this kind of context",
+            Self::AgentUndeclared => "holds an agent, expected none for this kind of context",
             Self::PlatformWithTenant => "is present, expected none for platform work",
             Self::TenantMissing => "is absent, expected one for this kind of context",
         }
     }
+}
+
+/// W3C Trace Context §3.2.2.3.
+pub(super) fn is_trace_id(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 pub(super) fn fits_name(text: &str) -> bool {
@@ -298,8 +331,10 @@ pub struct DraftError(Rule);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Rule {
     Chain(Reason),
+    Future,
     Name,
     Shape(Shape),
+    TraceId,
 }
 
 impl DraftError {
@@ -312,11 +347,13 @@ impl fmt::Display for DraftError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Rule::Chain(reason) => f.write_str(reason.log_text()),
+            Rule::Future => f.write_str("draft says something that is true only later"),
+            Rule::TraceId => f.write_str("trace id is none, expected 32 lower-case hex digits"),
             Rule::Name => f.write_str(
-                "transaction id or workload name is unusable, expected 1 to 255 bytes of \
+                "transaction id, session or workload name is unusable, expected 1 to 255 bytes of \
                  visible ascii",
             ),
-            Rule::Shape(shape @ (Shape::AgentMissing | Shape::NotAnAgent)) => {
+            Rule::Shape(shape @ (Shape::AgentMissing | Shape::AgentUndeclared)) => {
                 write!(f, "actor {}", shape.as_str())
             }
             Rule::Shape(shape) => write!(f, "tenant {}", shape.as_str()),

@@ -185,12 +185,7 @@ impl Context {
             ("rctx.acr", own.class == parents.class),
             ("rctx.amr", own.methods == parents.methods),
             ("rctx.sid", own.session == parents.session),
-            (
-                "tctx.attr",
-                self.attributes
-                    .iter()
-                    .all(|(k, v)| parent.attributes.get(k) == Some(v)),
-            ),
+            ("tctx.attr", self.attributes == parent.attributes),
         ];
         if let Some((claim, _)) = chain.into_iter().find(|(_, same)| !same) {
             return Err(Refusal::new(Reason::ParentMismatch).at(Place::claim(claim)));

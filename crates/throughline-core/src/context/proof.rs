@@ -5,7 +5,7 @@
 //! | [`Claimed`] | somebody wrote this | [`Claimed::read`] |
 //! | [`Genuine`] | a key we know signed it (steps 1–4) | [`hop::authenticate`](crate::hop::authenticate) |
 //! | [`Verified`] | genuine, for us, now (steps 1–6) | [`hop::verify`](crate::hop::verify) |
-//! | [`Admitted`] | verified and agreed with everything this hop declares (steps 1–8) | [`hop::admit`](crate::hop::admit) |
+//! | [`Admitted`] | verified and agreed with everything this hop declares (steps 1–8) | [`hop::complete`](crate::hop::complete) |
 //!
 //! Each has one constructor, named `assertion` and private to this crate, so one grep finds every
 //! place that asserts something.

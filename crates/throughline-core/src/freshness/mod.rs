@@ -120,6 +120,8 @@ where
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Target {
+    /// A session of the platform itself, which belongs to no tenant.
+    PlatformSession(Box<str>),
     /// A principal, whether it is the one acted for or an actor.
     Principal(Principal),
     /// A session within a tenant.
@@ -159,11 +161,12 @@ impl Mark {
 pub struct Marks {
     budget: Duration,
     not_before: HashMap<Target, Timestamp>,
-    tenants: HashMap<Tenant, TenantState>,
+    tenants: HashMap<Tenant, FeedState>,
+    platform: FeedState,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct TenantState {
+struct FeedState {
     /// Source time up to which the feed is completely applied; none is unknown.
     complete_to: Option<Timestamp>,
     suspended: bool,
@@ -177,6 +180,7 @@ impl Marks {
             budget,
             not_before: HashMap::new(),
             tenants: HashMap::new(),
+            platform: FeedState::default(),
         }
     }
 
@@ -193,6 +197,12 @@ impl Marks {
     pub fn confirm(&mut self, tenant: &Tenant, to: Timestamp) {
         let state = self.tenants.entry(tenant.clone()).or_default();
         state.complete_to = state.complete_to.max(Some(to));
+    }
+
+    /// States that everything that happened to the platform's own principals and sessions up to
+    /// `to` has been applied. Work without a tenant is only as fresh as that.
+    pub fn confirm_platform(&mut self, to: Timestamp) {
+        self.platform.complete_to = self.platform.complete_to.max(Some(to));
     }
 
     /// States that something of `tenant` was missed: unknown until confirmed anew.
@@ -220,22 +230,20 @@ impl Marks {
     ///
     /// [`Reason::TenantSuspended`], [`Reason::FreshnessUnknown`] or [`Reason::Revoked`].
     pub fn check(&self, context: &Context, now: Timestamp) -> Result<(), Refusal> {
-        if let Some(tenant) = context.tenant() {
-            self.check_tenant(tenant, "tenant", context, now)?;
-            if let Some(session) = context.authentication().session() {
-                self.check_session(tenant, session, "session", context)?;
-            }
+        let tenant = context.tenant();
+        self.check_tenant(tenant, "tenant", context, now)?;
+        if let Some(session) = context.authentication().session() {
+            self.check_session(tenant, session, "session", context)?;
         }
         let principal = context.principal();
         self.check_link(&Target::Principal(principal.clone()), "principal", context)?;
         for actor in context.actors() {
-            if let Some(tenant) = actor.principal().tenant() {
-                if context.tenant() != Some(tenant) {
-                    self.check_tenant(tenant, "actor's tenant", context, now)?;
-                }
-                if let Some(session) = actor.session() {
-                    self.check_session(tenant, session, "actor session", context)?;
-                }
+            let own = actor.principal().tenant();
+            if own != tenant {
+                self.check_tenant(own, "actor's tenant", context, now)?;
+            }
+            if let Some(session) = actor.session() {
+                self.check_session(own, session, "actor session", context)?;
             }
             let target = Target::Principal(actor.principal().clone());
             self.check_link(&target, "actor", context)?;
@@ -243,45 +251,58 @@ impl Marks {
         Ok(())
     }
 
+    /// `tenant` is absent for the platform itself.
     fn check_tenant(
         &self,
-        tenant: &Tenant,
+        tenant: Option<&Tenant>,
         link: &str,
         context: &Context,
         now: Timestamp,
     ) -> Result<(), Refusal> {
-        let state = self.tenants.get(tenant).copied().unwrap_or_default();
+        let state = match tenant {
+            Some(tenant) => self.tenants.get(tenant).copied().unwrap_or_default(),
+            None => self.platform,
+        };
         if state.suspended {
             return Err(Refusal::new(Reason::TenantSuspended));
         }
+        let unknown = |detail| Err(Refusal::new(Reason::FreshnessUnknown).because(detail));
+        let budget = self.budget.as_secs();
         match state.complete_to {
-            Some(to) if now.since(to) <= self.budget => {}
-            Some(to) => {
-                return Err(Refusal::new(Reason::FreshnessUnknown).because(format!(
-                    "the feed is {} s behind, and {} s are allowed",
-                    now.since(to).as_secs(),
-                    self.budget.as_secs()
-                )));
-            }
             None => {
-                return Err(Refusal::new(Reason::FreshnessUnknown).because(format!(
+                return unknown(format!(
                     "the feed has not said anything complete about the {link}"
-                )));
+                ));
             }
+            // A feed from the future is a feed with a broken clock: it could hide any silence.
+            Some(to) if to.since(now) > self.budget => {
+                return unknown(format!("the feed is {} s ahead", to.since(now).as_secs()));
+            }
+            Some(to) if now.since(to) > self.budget => {
+                return unknown(format!(
+                    "the feed is {} s behind, and {budget} s are allowed",
+                    now.since(to).as_secs()
+                ));
+            }
+            Some(_) => {}
         }
-        self.check_link(&Target::Tenant(tenant.clone()), link, context)
+        match tenant {
+            Some(tenant) => self.check_link(&Target::Tenant(tenant.clone()), link, context),
+            None => Ok(()),
+        }
     }
 
     fn check_session(
         &self,
-        tenant: &Tenant,
+        tenant: Option<&Tenant>,
         session: &str,
         link: &str,
         context: &Context,
     ) -> Result<(), Refusal> {
-        let target = Target::Session {
-            tenant: tenant.clone(),
-            session: session.into(),
+        let session = session.into();
+        let target = match tenant.cloned() {
+            Some(tenant) => Target::Session { tenant, session },
+            None => Target::PlatformSession(session),
         };
         self.check_link(&target, link, context)
     }

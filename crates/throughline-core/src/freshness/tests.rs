@@ -188,10 +188,41 @@ fn suspended_is_said_before_unknown_and_unknown_before_revoked() {
 fn a_principal_of_the_platform_can_be_revoked() {
     let context = read(&platform_claims()).unwrap();
     let mut marks = Marks::new(BUDGET);
+    assert_eq!(reason(&marks, &context), Err(Reason::FreshnessUnknown));
+    marks.confirm_platform(NOW);
     marks.apply(Mark::not_before(principal("okta/acme/ada"), NOW));
     assert_eq!(reason(&marks, &context), Ok(()));
     marks.apply(Mark::not_before(principal("okta//ada"), NOW));
     assert_eq!(reason(&marks, &context), Err(Reason::Revoked));
+}
+
+#[test]
+fn a_session_of_the_platform_can_be_revoked() {
+    let mut claims = platform_claims();
+    put(&mut claims, "/rctx/sid", json!("s-1"));
+    let context = read(&claims).unwrap();
+    let mut marks = complete();
+    marks.confirm_platform(NOW);
+    let same_name = Target::Session {
+        tenant: tenant("acme"),
+        session: "s-1".into(),
+    };
+    marks.apply(Mark::not_before(same_name, NOW));
+    assert_eq!(reason(&marks, &context), Ok(()));
+    marks.apply(Mark::not_before(Target::PlatformSession("s-1".into()), NOW));
+    assert_eq!(reason(&marks, &context), Err(Reason::Revoked));
+}
+
+#[test]
+fn a_feed_from_the_future_is_unknown() {
+    let mut marks = complete();
+    marks.confirm(&tenant("acme"), NOW.plus(BUDGET));
+    assert_eq!(reason(&marks, &context()), Ok(()));
+    marks.confirm(
+        &tenant("acme"),
+        NOW.plus(BUDGET).plus(Duration::from_secs(1)),
+    );
+    assert_eq!(reason(&marks, &context()), Err(Reason::FreshnessUnknown));
 }
 
 #[test]

@@ -32,19 +32,23 @@ pub struct Scope(
 );
 
 impl Scope {
+    /// The most tokens a scope holds. Coverage compares each with each.
+    pub const MAX_TOKENS: usize = 256;
+
     /// Reads a space-delimited list of scope tokens. The empty text is the empty scope.
     ///
     /// # Errors
     ///
-    /// A token is malformed, or tokens are not separated by exactly one space.
+    /// A token is malformed, tokens are not separated by exactly one space, or there are more than
+    /// [`Scope::MAX_TOKENS`].
     pub fn new(text: &str) -> Result<Self, ScopeError> {
         if text.is_empty() {
             return Ok(Self::default());
         }
         let mut sorted = true;
         let mut before = "";
-        for token in text.split(' ') {
-            if form(token).is_none() {
+        for (n, token) in text.split(' ').enumerate() {
+            if n == Self::MAX_TOKENS || form(token).is_none() {
                 return Err(ScopeError(()));
             }
             sorted &= before < token;
@@ -172,7 +176,7 @@ pub struct ScopeError(());
 impl fmt::Display for ScopeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "scope is malformed, expected tokens separated by one space, \
+            "scope is malformed, expected at most 256 tokens separated by one space, \
              with `*` only as the last segment",
         )
     }

@@ -7,9 +7,8 @@
 //! | 3 well-formed, 4 genuine | [`authenticate`], through the seam [`Vouch`](crate::context::Vouch) | `context_malformed` `type_refused` `key_unknown` `algorithm_refused` `context_truncated` `signature_invalid` |
 //! | 5 for us, now | [`authenticate`] once, [`verify`] each time | `claim_*` `issuer_untrusted` `audience_mismatch` `context_expired` `context_not_yet_valid` `lifetime_excessive` `tenant_invalid` `depth_exceeded` `loop_detected` |
 //! | 6 still true | [`verify`] | `tenant_suspended` `freshness_unknown` `revoked` |
-//! | 7 agreed | [`agree`] | `witness_missing` `context_ambiguous` `tenant_mismatch` `subject_mismatch` `actor_mismatch` |
-//! | 8 complete | [`complete`] | `projection_truncated` `projection_mismatch` |
-//! | – | [`admit`] makes the proof out of the results of 7 and 8 | |
+//! | 7 agreed | [`agree`], which makes an [`Agreed`] | `witness_missing` `context_ambiguous` `tenant_mismatch` `subject_mismatch` `actor_mismatch` |
+//! | 8 complete | [`complete`], which makes the [`Admitted`] | `projection_truncated` `projection_mismatch` |
 //! | 10 enough | [`Requirement::check`] | `caller_refused` `scope_insufficient` … |
 //!
 //! Nothing here reads a clock, waits or allocates on the way to an acceptance. A refusal stops the
@@ -112,10 +111,15 @@ pub fn verify(
     Ok(Verified::assertion(genuine))
 }
 
+/// A verified context that every declared witness agreed with: steps 1 to 7 passed.
+#[derive(Clone, Debug)]
+pub struct Agreed(Verified);
+
 /// Step 7: every declared witness agrees with the context.
 ///
 /// Each witness is compared with the token, never with another witness, and a witness that passes
 /// ends nothing: the verdict does not depend on their order, only the place that is named first.
+/// A hop that declares none says so with an empty list.
 ///
 /// # Errors
 ///
@@ -123,13 +127,15 @@ pub fn verify(
 pub fn agree<'r>(
     verified: &Verified,
     witnesses: impl IntoIterator<Item = (&'r WitnessRule, Sighting<'r>)>,
-) -> Result<(), Refusal> {
+) -> Result<Agreed, Refusal> {
     witnesses
         .into_iter()
-        .try_for_each(|(rule, seen)| rule.compare(&seen, verified))
+        .try_for_each(|(rule, seen)| rule.compare(&seen, verified))?;
+    Ok(Agreed(verified.clone()))
 }
 
-/// Step 8: every copy this receiver relies on is promised by the token, present and equal.
+/// Step 8: every copy this receiver relies on is promised by the token, present and equal. It makes
+/// the proof that a handler gets.
 ///
 /// `copies` are the projections relied on, with what was seen at their places.
 ///
@@ -140,47 +146,34 @@ pub fn agree<'r>(
 /// that differs; [`Reason::ContextAmbiguous`], [`Reason::ContextOversized`] and
 /// [`Reason::ContextMalformed`] for one that cannot be read.
 pub fn complete<'r>(
-    verified: &Verified,
+    agreed: Agreed,
     copies: impl IntoIterator<Item = (&'r Projection, Sighting<'r>)>,
-) -> Result<(), Refusal> {
-    copies.into_iter().try_for_each(|(copy, seen)| {
-        let refuse = |reason| Refusal::new(reason).at(copy.place());
-        if !verified.projections().contains(copy) {
-            return Err(refuse(Reason::ProjectionTruncated).because("is not promised by the token"));
-        }
-        let said = copy.member().of(verified);
-        match (seen, said) {
-            (Sighting::Value(value), Some(said)) if value == said => Ok(()),
-            (Sighting::Value(value), said) => {
-                let said: Cow<'_, str> = said.unwrap_or_default();
-                Err(refuse(Reason::ProjectionMismatch).because_differs(value.as_bytes(), said))
-            }
-            // A member that the context does not have is promised by nobody.
-            (Sighting::Absent, None) => Ok(()),
-            (Sighting::Absent, Some(_)) => Err(refuse(Reason::ProjectionTruncated)),
-            (Sighting::Ambiguous, _) => Err(refuse(Reason::ContextAmbiguous)),
-            (Sighting::Oversized, _) => Err(refuse(Reason::ContextOversized)),
-            (Sighting::Undecodable, _) => Err(refuse(Reason::ContextMalformed)),
-        }
-    })
+) -> Result<Admitted, Refusal> {
+    let Agreed(verified) = agreed;
+    copies
+        .into_iter()
+        .try_for_each(|(copy, seen)| check_copy(&verified, copy, &seen))?;
+    Ok(Admitted::assertion(verified.into_genuine()))
 }
 
-/// Makes the proof that a handler gets, out of a verified context and the results of [`agree`] and
-/// [`complete`].
-///
-/// A rule that is reported or off at this hop passes `Ok` here by explicit configuration; a rule
-/// that refused in report mode must not come here at all.
-///
-/// # Errors
-///
-/// The first error among the arguments.
-pub fn admit(
-    verified: Verified,
-    agreed: Result<(), Refusal>,
-    completed: Result<(), Refusal>,
-) -> Result<Admitted, Refusal> {
-    agreed.and(completed)?;
-    Ok(Admitted::assertion(verified.into_genuine()))
+fn check_copy(verified: &Verified, copy: &Projection, seen: &Sighting<'_>) -> Result<(), Refusal> {
+    let refuse = |reason| Refusal::new(reason).at(copy.place());
+    if !verified.projections().contains(copy) {
+        return Err(refuse(Reason::ProjectionTruncated).because("is not promised by the token"));
+    }
+    match (seen, copy.member().of(verified)) {
+        (Sighting::Value(value), Some(said)) if *value == said => Ok(()),
+        (Sighting::Value(value), said) => {
+            let said: Cow<'_, str> = said.unwrap_or_default();
+            Err(refuse(Reason::ProjectionMismatch).because_differs(value.as_bytes(), said))
+        }
+        // A member that the context does not have is promised by nobody.
+        (Sighting::Absent, None) => Ok(()),
+        (Sighting::Absent, Some(_)) => Err(refuse(Reason::ProjectionTruncated)),
+        (Sighting::Ambiguous, _) => Err(refuse(Reason::ContextAmbiguous)),
+        (Sighting::Oversized, _) => Err(refuse(Reason::ContextOversized)),
+        (Sighting::Undecodable, _) => Err(refuse(Reason::ContextMalformed)),
+    }
 }
 
 #[cfg(test)]

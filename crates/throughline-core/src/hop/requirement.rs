@@ -10,8 +10,8 @@ use crate::reason::Reason;
 use crate::refusal::{Place, Refusal, shown};
 use crate::time::Timestamp;
 
-/// What a route demands of an admitted context. Demands add up; an empty requirement demands a
-/// tenant's context and nothing else.
+/// What a route demands of an admitted context. Demands add up; an empty requirement demands an
+/// admitted context and nothing else.
 ///
 /// The order of the checks is part of the contract: caller, kind, actor, scope, task, data,
 /// authentication.

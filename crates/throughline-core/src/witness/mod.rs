@@ -159,6 +159,12 @@ impl WitnessRule {
         &self.place
     }
 
+    /// Whether an alias is to resolve what is no tenant: such a rule can never agree.
+    #[must_use]
+    pub fn is_contradictory(&self) -> bool {
+        self.alias.is_some() && self.about != About::Tenant
+    }
+
     /// Whether it may be absent.
     #[must_use]
     pub fn is_optional(&self) -> bool {

@@ -219,11 +219,13 @@ fn one_place_of_six_that_disagrees_is_found_wherever_it_stands() {
             (rule, value(tenant))
         })
     };
-    assert_eq!(agree(&verified, see(None)), Ok(()));
+    assert!(agree(&verified, see(None)).is_ok());
     for (odd, rule) in rules.iter().enumerate() {
         let expected = Err((Reason::TenantMismatch, Some(rule.place().clone())));
         let found = |seen: Vec<_>| {
-            agree(&verified, seen).map_err(|refusal| (refusal.reason(), refusal.place().cloned()))
+            agree(&verified, seen)
+                .map(drop)
+                .map_err(|refusal| (refusal.reason(), refusal.place().cloned()))
         };
         let mut seen: Vec<_> = see(Some(odd)).collect();
         assert_eq!(found(seen.clone()), expected);
@@ -239,7 +241,7 @@ fn an_optional_place_that_is_absent_does_not_end_the_comparison() {
     let optional = WitnessRule::tenant(Place::header("x-org")).optional();
     let required = WitnessRule::tenant(path());
     let see = |tenant| [(&optional, Sighting::Absent), (&required, value(tenant))];
-    assert_eq!(agree(&verified, see("acme")), Ok(()));
+    assert!(agree(&verified, see("acme")).is_ok());
     let refusal = agree(&verified, see("globex")).unwrap_err();
     assert_eq!(refusal.reason(), Reason::TenantMismatch);
 }
@@ -270,7 +272,7 @@ proptest! {
             })
             .collect();
         let verdict = |declared: &[(WitnessRule, Sighting<'static>)]| {
-            agree(&verified, declared.iter().map(|(rule, seen)| (rule, seen.clone())))
+            agree(&verified, declared.iter().map(|(rule, seen)| (rule, seen.clone()))).map(drop)
         };
         let before = verdict(&declared);
         for (one, two) in swaps {

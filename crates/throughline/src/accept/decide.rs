@@ -47,50 +47,50 @@ fn try_decide(
     // 3 to 6
     let verified = config.domain.verify_at(token, now)?;
 
-    // 7, 8: refusals know the verified context from here on.
+    // 7, 8: refusals know the verified context from here on. A rule in report mode is compared all
+    // the same; what it finds then costs the call its proof and nothing else.
     let baggage = BaggageOnce::default();
-    let agreed = held(config.witness_mode, || {
-        let seen = config
-            .witnesses
-            .iter()
-            .map(|witness| (witness, witness.see(request, &baggage)));
-        let seen = seen.filter(|(_, seen)| !(exempt && *seen == Sighting::Absent));
-        hop::agree(&verified, seen.map(|(witness, seen)| (&witness.rule, seen)))
-    });
-    let completed = held(config.copies_mode, || {
-        let copies = config.copies.iter();
-        hop::complete(
-            &verified,
-            copies.map(|copy| (copy, see_copy(copy, request, &baggage))),
-        )
-    });
-    let enforced = [
-        (config.witness_mode, &agreed),
-        (config.copies_mode, &completed),
-    ];
-    let first = |mode: Mode| {
-        let mut held = enforced.iter().filter(|(own, _)| *own == mode);
-        held.find_map(|(_, held)| held.as_ref().err().cloned())
+    let mut reported = None;
+
+    let witnesses = match config.witness_mode {
+        Mode::Enforce | Mode::Report => config.witnesses.as_slice(),
+        Mode::Off => &[],
     };
-    if let Some(refusal) = first(Mode::Enforce) {
-        return Ok(Decision::Refuse(refusal, Some(verified)));
+    let seen = witnesses
+        .iter()
+        .map(|witness| (witness, witness.see(request, &baggage)));
+    let seen = seen.filter(|(_, seen)| !(exempt && *seen == Sighting::Absent));
+    let agreed = match hop::agree(&verified, seen.map(|(witness, seen)| (&witness.rule, seen))) {
+        Ok(agreed) => agreed,
+        Err(refusal) if config.witness_mode == Mode::Report => {
+            reported = Some(refusal);
+            hop::agree(&verified, [])?
+        }
+        Err(refusal) => return Ok(Decision::Refuse(refusal, Some(verified))),
+    };
+
+    let copies = match config.copies_mode {
+        Mode::Enforce | Mode::Report => config.copies.as_slice(),
+        Mode::Off => &[],
+    };
+    let seen = copies
+        .iter()
+        .map(|copy| (copy, see_copy(copy, request, &baggage)));
+    match hop::complete(agreed, seen) {
+        Ok(admitted) => Ok(match reported {
+            None => Decision::Admit(admitted),
+            Some(refusal) => Decision::Report(refusal, verified),
+        }),
+        Err(refusal) if config.copies_mode == Mode::Report => {
+            Ok(Decision::Report(reported.unwrap_or(refusal), verified))
+        }
+        Err(refusal) => Ok(Decision::Refuse(refusal, Some(verified))),
     }
-    if let Some(refusal) = first(Mode::Report) {
-        return Ok(Decision::Report(refusal, verified));
-    }
-    hop::admit(verified, agreed, completed).map(Decision::Admit)
 }
 
 fn is_exempt(config: &Config, request: &RequestView<'_>) -> bool {
     config.exempt_paths.contains(request.uri().path())
         || request.extensions().get::<Exempt>().is_some()
-}
-
-fn held(mode: Mode, check: impl FnOnce() -> Result<(), Refusal>) -> Result<(), Refusal> {
-    match mode {
-        Mode::Enforce | Mode::Report => check(),
-        Mode::Off => Ok(()),
-    }
 }
 
 fn see_copy<'r>(

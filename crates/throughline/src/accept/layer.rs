@@ -197,6 +197,11 @@ impl AcceptBuilder {
             if !places.insert((place.kind(), place.name().to_owned())) {
                 problems.push(format!("{place} is declared twice as a witness"));
             }
+            if witness.rule.is_contradictory() {
+                problems.push(format!(
+                    "{place} has an alias, which names tenants, and is no witness of a tenant"
+                ));
+            }
             for path in &config.exempt_paths {
                 if witness.claims_path(path) {
                     problems.push(format!(

@@ -123,11 +123,13 @@ fn settle<B>(config: &Config, decision: Decision, request: &mut Request<B>) -> R
         && let Some(tenant) = admitted.tenant()
         && let Ok(value) = HeaderValue::from_str(tenant.as_str())
     {
-        request.headers_mut().insert(field, value);
+        // `insert` would panic in a map that is full.
+        let _ = request.headers_mut().try_insert(field, value);
     }
     request.extensions_mut().insert(Installed {
         outcome,
         position: config.position,
+        observe: Arc::clone(&config.observe),
     });
     Ok(())
 }
@@ -143,9 +145,10 @@ fn strip_baggage<B>(config: &Config, request: &mut Request<B>) {
         .ok()
         .and_then(|baggage| baggage.without(&keys))
         .and_then(|rest| HeaderValue::from_bytes(&rest).ok());
-    match rest {
-        Some(rest) => drop(request.headers_mut().insert("baggage", rest)),
-        None => drop(request.headers_mut().remove("baggage")),
+    request.headers_mut().remove("baggage");
+    if let Some(rest) = rest {
+        // `insert` would panic in a map that is full.
+        let _ = request.headers_mut().try_insert("baggage", rest);
     }
 }
 

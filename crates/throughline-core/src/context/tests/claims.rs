@@ -109,6 +109,9 @@ fn only_the_platform_has_no_tenant() {
     assert_eq!(verdict(&platform_claims()), Ok(()));
     for kind in ["user", "delegated_agent", "autonomous_agent", "workload"] {
         let mut own = with(claims(), "/tctx/kind", json!(kind));
+        if matches!(kind, "user" | "workload") {
+            cut(&mut own, "/act");
+        }
         assert_eq!(verdict(&own), Ok(()), "{kind}");
         cut(&mut own, "/tctx/tenant");
         let missing = refused(Reason::ClaimMissing, "tctx.tenant");
@@ -424,10 +427,18 @@ fn a_delegated_agent_names_the_agent() {
     assert_eq!(verdict(&missing), refused(Reason::ClaimMissing, "act"));
     for kind in ["service", "person"] {
         let claims = with(claims(), "/act/kind", json!(kind));
-        assert_eq!(verdict(&claims), refused(Reason::ClaimInvalid, "act"));
+        assert_eq!(verdict(&claims), refused(Reason::ClaimMissing, "act"));
     }
-    let user = with(missing, "/tctx/kind", json!("user"));
-    assert_eq!(verdict(&user), Ok(()));
+    // A service in front of the agent does not hide it, and an agent is not hidden behind a kind.
+    let behind = with(claims(), "/act/act/kind", json!("agent"));
+    let behind = with(behind, "/act/kind", json!("service"));
+    assert_eq!(verdict(&behind), Ok(()));
+    for kind in ["user", "workload"] {
+        let claims = with(behind.clone(), "/tctx/kind", json!(kind));
+        assert_eq!(verdict(&claims), refused(Reason::ClaimInvalid, "act"));
+        let alone = with(missing.clone(), "/tctx/kind", json!(kind));
+        assert_eq!(verdict(&alone), Ok(()));
+    }
 }
 
 #[test]

@@ -98,6 +98,9 @@ fn a_draft_that_no_reader_would_take_is_not_made() {
     let service = actor(ActorKind::Service, "batch");
     let draft = Draft::delegated_agent(ada(), agent("bot"), Timestamp::from_unix(AS_OF)).unwrap();
     assert!(draft.clone().acted_by(agent("helper")).is_ok());
-    assert!(draft.acted_by(service.clone()).is_err());
+    assert!(draft.acted_by(service.clone()).is_ok());
+    let user = Draft::user(ada(), Timestamp::from_unix(AS_OF)).unwrap();
+    assert!(user.clone().acted_by(service.clone()).is_ok());
+    assert!(user.acted_by(agent("bot")).is_err());
     assert!(Draft::delegated_agent(ada(), service, Timestamp::from_unix(AS_OF)).is_err());
 }

@@ -29,7 +29,6 @@ fn a_child_on_the_wire_is_no_wider_than_its_parent() {
         ("/tctx/data/0/select/amount", json!({"max": 99})),
         ("/tctx/data/0/select/city", json!({"prefix": "ro"})),
         ("/tctx/data/0/locations", json!(["eu"])),
-        ("/tctx/attr", json!({})),
         ("/act", deputy),
         ("/rctx/as_of", json!(AS_OF - 1)),
         ("/rctx/epoch", json!(6)),
@@ -38,6 +37,7 @@ fn a_child_on_the_wire_is_no_wider_than_its_parent() {
         ("/exp", json!(IAT + 600)),
     ];
     let wider = [
+        ("/tctx/attr", json!({}), differs("tctx.attr")),
         (
             "/scope",
             json!("orders.read orders.refunds.* admin"),
@@ -107,7 +107,11 @@ fn a_child_on_the_wire_is_no_wider_than_its_parent() {
             differs("act"),
         ),
         ("/act/sid", json!("a-9"), differs("act")),
-        ("/tctx/kind", json!("user"), differs("tctx.kind")),
+        (
+            "/tctx/kind",
+            json!("autonomous_agent"),
+            differs("tctx.kind"),
+        ),
         ("/rctx/as_of", json!(AS_OF + 1), differs("rctx.as_of")),
         ("/rctx/epoch", json!(8), differs("rctx.epoch")),
         (

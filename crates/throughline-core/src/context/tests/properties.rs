@@ -128,7 +128,7 @@ fn attributes() -> impl Strategy<Value = Attributes> {
         boxed(text()).prop_map(AttributeValue::Text),
         vec(boxed(text()), 0..3).prop_map(AttributeValue::List),
     ];
-    let attribute = (value, text(), second())
+    let attribute = (value, text(), (0..=IAT).prop_map(Timestamp::from_unix))
         .prop_map(|(value, source, at)| Attribute::new(value, &source, at));
     btree_map(boxed(text()), attribute, 0..3)
 }
@@ -139,7 +139,7 @@ fn authentication() -> impl Strategy<Value = Authentication> {
         time,
         option::of(text()),
         vec(boxed(text()), 0..3),
-        option::of(text()),
+        option::of("[!-~]{1,12}"),
     )
         .prop_map(|(time, class, methods, session)| Authentication {
             time,
@@ -196,7 +196,7 @@ prop_compose! {
             .unwrap()
             .with_grant(grant)
             .with_authentication(authentication)
-            .with_request(RequestFacts { trace_id: facts.keys().next().cloned(), facts })
+            .with_request(RequestFacts { trace_id: epoch.map(|n| format!("{n:032x}").into()), facts })
             .requested_by(&names.0)
             .unwrap();
         for actor in actors.filter(|_| !alone) {
