@@ -102,6 +102,44 @@ impl Draft {
         Self::new(Kind::Platform, principal, ActorChain::none(), as_of)
     }
 
+    /// The same work under a token of its own: a replacement or a child of `parent`.
+    ///
+    /// Everything that is fixed for the chain of work is taken over: transaction, principal, kind,
+    /// actors, attributes, authentication, `as_of` and epoch. What is issued from it descends from
+    /// `parent` as long as the grant is no wider
+    /// ([`Context::check_descends_from`](super::Context::check_descends_from)).
+    pub fn continuing(parent: &Context) -> Self {
+        Self {
+            transaction: Some(parent.transaction.clone()),
+            principal: parent.principal.clone(),
+            kind: parent.kind,
+            actors: parent.actors.clone(),
+            grant: parent.grant.clone(),
+            attributes: parent.attributes.clone(),
+            authentication: parent.authentication.clone(),
+            request: parent.request.clone(),
+            requester: parent.requester.clone(),
+            projections: parent.projections.clone(),
+            as_of: parent.as_of,
+            epoch: parent.epoch,
+        }
+    }
+
+    /// Puts `actor` in front of the chain, as [`Draft::acted_by`], and makes the work an agent's
+    /// where the actor is one and it was a user's.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Draft::acted_by`].
+    pub fn delegated_to(mut self, actor: Actor) -> Result<Self, DraftError> {
+        if actor.kind() == ActorKind::Agent && self.kind == Kind::User {
+            self.kind = Kind::DelegatedAgent;
+            self.actors = self.actors.acted_by(actor).map_err(DraftError::chain)?;
+            return Ok(self);
+        }
+        self.acted_by(actor)
+    }
+
     fn new(
         kind: Kind,
         principal: Principal,

@@ -26,7 +26,7 @@ use bytes::Bytes;
 pub use self::policy::TokenPolicy;
 pub(crate) use self::policy::TokenTimes;
 pub use self::requirement::Requirement;
-use crate::context::{Admitted, Genuine, Verified, Vouch, read_claims};
+use crate::context::{Admitted, Context, Genuine, Verified, Vouch, read_claims};
 use crate::freshness::Freshness;
 use crate::projection::Projection;
 use crate::reason::Reason;
@@ -100,15 +100,34 @@ pub fn verify(
         },
         now,
     )?;
-    // A task's deadline ends the grant, however long the token lives.
-    let deadline = context.grant().task().and_then(|task| task.deadline());
-    if let Some(deadline) = deadline.filter(|deadline| *deadline <= now) {
-        return Err(Refusal::new(Reason::ContextExpired)
-            .at(Place::claim("tctx.task.deadline"))
-            .because(format!("is {deadline}, now is {now}")));
-    }
+    check_deadline(context, now)?;
     freshness.check(context, now)?;
     Ok(Verified::assertion(genuine))
+}
+
+/// Step 6 once more, for work that outlives its request: whether an admitted context is still true.
+///
+/// # Errors
+///
+/// The refusals of step 6, and [`Reason::ContextExpired`] past the deadline of its task.
+pub fn still_true(
+    context: &Admitted,
+    freshness: &Freshness,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    check_deadline(context, now)?;
+    freshness.check(context, now)
+}
+
+/// A task's deadline ends the grant, however long the token lives.
+fn check_deadline(context: &Context, now: Timestamp) -> Result<(), Refusal> {
+    let deadline = context.grant().task().and_then(|task| task.deadline());
+    match deadline.filter(|deadline| *deadline <= now) {
+        Some(deadline) => Err(Refusal::new(Reason::ContextExpired)
+            .at(Place::claim("tctx.task.deadline"))
+            .because(format!("is {deadline}, now is {now}"))),
+        None => Ok(()),
+    }
 }
 
 /// A verified context that every declared witness agreed with: steps 1 to 7 passed.

@@ -217,10 +217,10 @@ pub enum SecretErrorKind {
     /// The `kid` is empty, longer than [`MAX_KID_LEN`](super::MAX_KID_LEN) or holds control
     /// characters.
     KidInvalid,
-    /// The secret is shorter than the hash: RFC 7518 §3.2.
-    TooShort,
     /// The system gave no random bytes.
     Randomness,
+    /// The secret is shorter than the hash: RFC 7518 §3.2.
+    TooShort,
 }
 
 impl SecretError {
@@ -243,8 +243,8 @@ impl fmt::Display for SecretError {
             SecretErrorKind::AlgorithmNotHmac => "algorithm is not an hmac",
             SecretErrorKind::KeyText => "secret is the text of a key",
             SecretErrorKind::KidInvalid => "`kid` is empty, too long or holds control characters",
-            SecretErrorKind::TooShort => "secret is shorter than the hash of its algorithm",
             SecretErrorKind::Randomness => "system gave no random bytes",
+            SecretErrorKind::TooShort => "secret is shorter than the hash of its algorithm",
         })
     }
 }

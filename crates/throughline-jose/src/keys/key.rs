@@ -237,21 +237,21 @@ pub(super) fn is_valid_kid(kid: &str) -> bool {
 }
 
 /// Whether a secret is the text of some key, as in CVE-2022-29217 and CVE-2026-34950: whoever
-/// knows the public key could then make tokens. Blanks in front change nothing.
+/// knows the public key could then make tokens. Blanks in front change nothing. The secret is
+/// looked at where it is, as a copy of it would stay in memory.
 fn is_key_text(secret: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(secret);
+    const MARKS: [&[u8]; 4] = [b"-----BEGIN ", b"---- BEGIN ", b"\"kty\"", b"\"keys\""];
+    const OPENSSH: [&str; 4] = ["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"];
+
+    let holds = |mark: &[u8]| secret.windows(mark.len()).any(|window| window == mark);
+    if MARKS.into_iter().any(holds) {
+        return true;
+    }
+    let Ok(text) = str::from_utf8(secret) else {
+        return false;
+    };
     let text = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
-    if text.contains("-----BEGIN ") || text.contains("---- BEGIN ") {
-        return true;
-    }
-    if ["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"]
-        .iter()
-        .any(|name| text.starts_with(name))
-    {
-        return true;
-    }
-    text.starts_with(['{', '['])
-        && (serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
-            || text.contains("\"kty\"")
-            || text.contains("\"keys\""))
+    OPENSSH.iter().any(|name| text.starts_with(name))
+        || (text.starts_with(['{', '['])
+            && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok())
 }

@@ -9,9 +9,10 @@ use arc_swap::ArcSwap;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use throughline_core::carrier::OwnedFields;
-use throughline_core::context::{Draft, DraftError, Lifetime};
+use throughline_core::context::{Context, Draft, DraftError, Lifetime};
+use throughline_core::grant::Grant;
 use throughline_core::time::Clock;
-use throughline_core::{Reason, TrustDomainName};
+use throughline_core::{Actor, Admitted, Reason, TrustDomainName};
 
 use super::signing::SigningKey;
 use crate::source::{FetchError, FetchLimits, Fetched, KeySource};
@@ -123,6 +124,58 @@ impl TokenIssuer {
     /// `draft` is known to be true only as of the future, its task's deadline has passed, the token
     /// would be too large, or the system gave no randomness for its transaction id.
     pub fn mint(&self, draft: Draft) -> Result<String, MintError> {
+        self.issue(draft).map(|minted| minted.token)
+    }
+
+    /// Renews the token of admitted work: the same context, with a new lifetime. `as_of` stays, so
+    /// renewing makes nothing fresher.
+    ///
+    /// # Errors
+    ///
+    /// The parent has expired, or as for [`TokenIssuer::mint`].
+    pub fn renew(&self, parent: &Admitted) -> Result<Minted, MintError> {
+        self.check_alive(parent)?;
+        self.issue(Draft::continuing(parent))
+    }
+
+    /// Narrows admitted work: `grant` in the place of the parent's, acted by `actor`, who is
+    /// whoever asks for it as the transport authenticated it.
+    ///
+    /// # Errors
+    ///
+    /// The grant is wider than the parent's, the chain would be too long or run in a circle, the
+    /// parent has expired, or as for [`TokenIssuer::mint`].
+    pub fn narrow(
+        &self,
+        parent: &Admitted,
+        grant: Grant,
+        actor: Actor,
+    ) -> Result<Minted, MintError> {
+        self.check_alive(parent)?;
+        let grant = parent.grant().narrow(grant).map_err(MintErrorKind::Wider)?;
+        let workload = actor.principal().to_string();
+        let draft = Draft::continuing(parent)
+            .with_grant(grant)
+            .delegated_to(actor)
+            .and_then(|draft| draft.requested_by(&workload))
+            .map_err(MintErrorKind::Draft)?;
+        self.issue(draft)
+    }
+
+    /// An expired token is not replaced (draft-ietf-oauth-transaction-tokens-10, "Txn-Token as a
+    /// subject_token"), and one of another domain is nothing to us.
+    fn check_alive(&self, parent: &Admitted) -> Result<(), MintError> {
+        let lifetime = parent.lifetime();
+        if *lifetime.audience != *self.audience.as_str() {
+            return Err(MintErrorKind::AnotherDomain.into());
+        }
+        if lifetime.expires_at <= self.clock.now() {
+            return Err(MintErrorKind::ParentExpired.into());
+        }
+        Ok(())
+    }
+
+    fn issue(&self, draft: Draft) -> Result<Minted, MintError> {
         let now = self.clock.now();
         let mut transaction = [0_u8; 16];
         aws_lc_rs::rand::fill(&mut transaction).map_err(|_| MintErrorKind::Randomness)?;
@@ -147,7 +200,8 @@ impl TokenIssuer {
         let context = draft
             .issue(&transaction, lifetime)
             .map_err(MintErrorKind::Draft)?;
-        self.sign(&context.to_claims())
+        let token = self.sign(&context.to_claims())?;
+        Ok(Minted { token, context })
     }
 
     /// Signs claims as a transaction token.
@@ -261,6 +315,23 @@ impl fmt::Debug for TokenIssuer {
     }
 }
 
+/// A token, and what it says.
+#[derive(Clone)]
+pub struct Minted {
+    /// The token.
+    pub token: String,
+    /// What it says.
+    pub context: Context,
+}
+
+impl fmt::Debug for Minted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Minted")
+            .field("context", &self.context)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A token could not be minted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MintError(MintErrorKind);
@@ -269,6 +340,8 @@ pub struct MintError(MintErrorKind);
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MintErrorKind {
+    /// The parent belongs to another trust domain.
+    AnotherDomain,
     /// The draft is known to be true only as of the future.
     AsOfFuture,
     /// The deadline of the draft's task has passed.
@@ -277,8 +350,12 @@ pub enum MintErrorKind {
     Draft(DraftError),
     /// The token would have this many bytes.
     Oversized(usize),
+    /// The parent has expired.
+    ParentExpired,
     /// The system gave no randomness.
     Randomness,
+    /// The grant asked for is wider than the parent's.
+    Wider(Reason),
 }
 
 impl MintError {
@@ -293,7 +370,9 @@ impl MintError {
     pub fn reason(&self) -> Reason {
         match self.0 {
             MintErrorKind::AsOfFuture | MintErrorKind::Draft(_) => Reason::ClaimInvalid,
-            MintErrorKind::DeadlinePassed => Reason::ContextExpired,
+            MintErrorKind::AnotherDomain => Reason::AudienceMismatch,
+            MintErrorKind::DeadlinePassed | MintErrorKind::ParentExpired => Reason::ContextExpired,
+            MintErrorKind::Wider(reason) => reason,
             MintErrorKind::Oversized(_) => Reason::ContextOversized,
             MintErrorKind::Randomness => Reason::ExchangeUnavailable,
         }
@@ -309,7 +388,10 @@ impl From<MintErrorKind> for MintError {
 impl fmt::Display for MintError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
+            MintErrorKind::AnotherDomain => f.write_str("parent is of another trust domain"),
             MintErrorKind::AsOfFuture => f.write_str("draft is as of the future"),
+            MintErrorKind::ParentExpired => f.write_str("parent has expired"),
+            MintErrorKind::Wider(reason) => f.write_str(reason.log_text()),
             MintErrorKind::DeadlinePassed => f.write_str("deadline of the task has passed"),
             MintErrorKind::Draft(_) => f.write_str("draft is unusable"),
             MintErrorKind::Oversized(bytes) => write!(
@@ -326,8 +408,11 @@ impl Error for MintError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.0 {
             MintErrorKind::Draft(error) => Some(error),
-            MintErrorKind::AsOfFuture
+            MintErrorKind::AnotherDomain
+            | MintErrorKind::AsOfFuture
             | MintErrorKind::DeadlinePassed
+            | MintErrorKind::ParentExpired
+            | MintErrorKind::Wider(_)
             | MintErrorKind::Oversized(_)
             | MintErrorKind::Randomness => None,
         }

@@ -86,8 +86,9 @@ impl FetchLimits {
     }
 }
 
-/// A document that was fetched, not yet read.
-#[derive(Clone, Debug)]
+/// A document that was fetched, not yet read. `Debug` shows its length: it may hold what should
+/// never have been published.
+#[derive(Clone)]
 #[must_use]
 pub struct Fetched {
     document: Bytes,
@@ -119,5 +120,14 @@ impl Fetched {
     #[must_use]
     pub fn max_age(&self) -> Option<Duration> {
         self.max_age
+    }
+}
+
+impl fmt::Debug for Fetched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fetched")
+            .field("bytes", &self.document.len())
+            .field("max_age", &self.max_age)
+            .finish()
     }
 }

@@ -23,7 +23,8 @@ use crate::keys::{AdmissionPolicy, KeySet};
 
 /// The keys of one issuer, kept up to date. Cloning shares them.
 ///
-/// [`Keys::current`] is wait-free: it neither blocks nor waits for a fetch.
+/// [`Keys::current`] waits for nothing. Where a fetch is due it takes a lock for a moment, once, to
+/// start it.
 #[derive(Clone)]
 pub struct Keys {
     shared: Arc<Shared>,
@@ -362,8 +363,7 @@ async fn fly(mut landing: Landing) {
     let outcome = keys.fetch_and_read(remote).await;
     if let Err(error) = &outcome {
         counters.failures.fetch_add(1, Ordering::Relaxed);
-        let cause = error.source().map(tracing::field::display);
-        tracing::warn!(source = %remote.name, %error, cause, "refresh of keys failed");
+        tracing::warn!(source = %remote.name, error = %Chain(error), "refresh of keys failed");
     }
     landing.outcome = Some(outcome);
 }
@@ -396,6 +396,21 @@ impl Drop for Landing {
         }
         // Last, so that whoever wakes up finds the flight over.
         self.sender.send_replace(self.outcome.take());
+    }
+}
+
+/// An error with its causes, for logs.
+struct Chain<'a>(&'a dyn Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
     }
 }
 

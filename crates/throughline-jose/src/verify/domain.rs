@@ -195,6 +195,12 @@ impl TrustDomain {
         self.policy.audience()
     }
 
+    /// How the domain learns what has been revoked.
+    #[must_use]
+    pub fn freshness(&self) -> &Freshness {
+        &self.freshness
+    }
+
     /// The time by this domain's clock.
     #[must_use]
     pub fn now(&self) -> Timestamp {
@@ -328,11 +334,12 @@ impl Vouch for Signatures<'_> {
                 Err(refusal) => refused = refused.or(Some(refusal)),
             }
         }
-        if let Some(refusal) = refused {
-            return Err(refusal);
-        }
+        // A set that is not at hand may hold the key that is meant, under the same `kid` too.
         if let Some(status) = unavailable {
             return Err(Refusal::new(Reason::KeysUnavailable).because(status.to_string()));
+        }
+        if let Some(refusal) = refused {
+            return Err(refusal);
         }
         let kid = envelope
             .kid()

@@ -1,8 +1,12 @@
 //! The envelope of a compact JWS (RFC 7515 §7.1), read without believing it.
 
+use std::collections::BTreeMap;
+use std::fmt;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use throughline_core::refusal::shown;
 use throughline_core::{Reason, Refusal, json};
 
@@ -15,6 +19,9 @@ const MAX_TOKEN_LEN: usize = 64 * 1024;
 
 /// The longest header, in bytes once decoded: room for a `kid`, and not for a certificate.
 const MAX_HEADER_LEN: usize = 2 * 1024;
+
+/// RFC 4648 §5.
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /// Header members that change what the payload or the signature means, or bring a key along. A
 /// transaction token needs none of them (RFC 7515 §4.1.2–4.1.6 and §4.1.10–4.1.11, RFC 7797,
@@ -47,6 +54,26 @@ impl TokenType {
     }
 }
 
+/// RFC 7515 §2: no padding and no blanks; and no bits beyond the last byte, so that one value has
+/// one spelling.
+fn is_strict(part: &[u8]) -> bool {
+    let spare = match part.len() % 4 {
+        0 => 0,
+        2 => 0b1111,
+        3 => 0b11,
+        _ => return false,
+    };
+    part.iter().all(is_base64url)
+        && part
+            .last()
+            .and_then(|last| ALPHABET.iter().position(|b| b == last))
+            .is_none_or(|sextet| sextet & spare == 0)
+}
+
+fn is_base64url(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
+}
+
 fn same_media_type(typ: &str, name: &str) -> bool {
     let prefix = "application/";
     let bare = match typ.split_at_checked(prefix.len()) {
@@ -56,10 +83,11 @@ fn same_media_type(typ: &str, name: &str) -> bool {
     bare.eq_ignore_ascii_case(name)
 }
 
-/// A token taken apart: well-formed, and nothing more.
-#[derive(Debug)]
+/// A token taken apart: well-formed, and nothing more. `Debug` shows nothing that a bearer could
+/// use.
 pub struct Envelope<'t> {
     algorithm: String,
+    typ: Option<String>,
     kid: Option<String>,
     signing_input: &'t [u8],
     payload: &'t [u8],
@@ -68,11 +96,16 @@ pub struct Envelope<'t> {
 
 #[derive(Deserialize)]
 struct Header {
-    alg: String,
+    #[serde(default, deserialize_with = "present")]
+    alg: Option<String>,
     #[serde(default, deserialize_with = "present")]
     typ: Option<String>,
     #[serde(default, deserialize_with = "present")]
     kid: Option<String>,
+    /// The members that are not read here. Flattening also keeps an array from being read as a
+    /// header, member by member in the order of this type.
+    #[serde(flatten)]
+    others: BTreeMap<String, IgnoredAny>,
 }
 
 /// A `null` is a value of the wrong type, not an absent one.
@@ -98,34 +131,30 @@ impl<'t> Envelope<'t> {
         else {
             return Err(malformed("the token does not have three parts"));
         };
-        let base64url = |part: &[u8]| {
-            part.iter()
-                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
-        };
-        if ![header, payload, signature].into_iter().all(base64url) {
-            return Err(malformed("the token holds characters outside base64url"));
+        // The signature may end in the middle of a byte here: that is a cut, and is told by its
+        // length when the key is known.
+        if !is_strict(header) || !is_strict(payload) || !signature.iter().all(is_base64url) {
+            return Err(malformed("the token is not strict base64url"));
         }
         if header.len() > MAX_HEADER_LEN.div_ceil(3) * 4 {
             return Err(malformed("the token's header is too large"));
         }
         let text = URL_SAFE_NO_PAD
             .decode(header)
-            .map_err(|_| malformed("the token's header is not strict base64url"))?;
-        json::check(&text).map_err(|error| malformed(&format!("the token's header: {error}")))?;
-        let members: std::collections::BTreeMap<&str, serde::de::IgnoredAny> =
-            serde_json::from_slice(&text)
-                .map_err(|_| malformed("the token's header is not an object of plain names"))?;
+            .map_err(|_| malformed("the token is not strict base64url"))?;
+        let header: Header = json::parse(&text)
+            .map_err(|error| malformed(&format!("the token's header: {error}")))?;
         if let Some(member) = DANGEROUS
             .into_iter()
-            .find(|name| members.contains_key(name))
+            .find(|name| header.others.contains_key(*name))
         {
             return Err(malformed(&format!(
                 "the token's header has a member `{member}`"
             )));
         }
-        let header: Header = serde_json::from_slice(&text).map_err(|_| {
-            malformed("the token's header has no `alg`, or members of another type than expected")
-        })?;
+        let algorithm = header
+            .alg
+            .ok_or_else(|| malformed("the token's header has no member `alg`"))?;
         if header
             .kid
             .as_ref()
@@ -136,6 +165,7 @@ impl<'t> Envelope<'t> {
         if !expected.accepts(header.typ.as_deref()) {
             let found = header
                 .typ
+                .as_deref()
                 .map_or("absent".into(), |typ| shown(typ.as_bytes()));
             return Err(Refusal::new(Reason::TypeRefused).because(format!("typ is `{found}`")));
         }
@@ -143,12 +173,20 @@ impl<'t> Envelope<'t> {
             .get(..token.len() - signature.len() - 1)
             .ok_or_else(|| malformed("the token does not have three parts"))?;
         Ok(Self {
-            algorithm: header.alg,
+            algorithm,
+            typ: header.typ,
             kid: header.kid,
             signing_input,
             payload,
             signature,
         })
+    }
+
+    /// The `typ` as the header spells it. [`Envelope::read`] compared it; who reads with
+    /// [`TokenType::DangerAny`] does it here.
+    #[must_use]
+    pub fn typ(&self) -> Option<&str> {
+        self.typ.as_deref()
     }
 
     /// The key id the header names.
@@ -163,7 +201,7 @@ impl<'t> Envelope<'t> {
     /// # Errors
     ///
     /// [`Reason::AlgorithmRefused`], [`Reason::ContextTruncated`], [`Reason::ContextMalformed`] for
-    /// a part that is not strict base64url, [`Reason::SignatureInvalid`].
+    /// a signature that is long enough and not strict base64url, [`Reason::SignatureInvalid`].
     pub fn open(&self, key: &VerifyingKey) -> Result<Vec<u8>, Refusal> {
         if Algorithm::from_name(&self.algorithm) != Some(key.algorithm()) {
             return Err(Refusal::new(Reason::AlgorithmRefused).because(format!(
@@ -193,5 +231,14 @@ impl<'t> Envelope<'t> {
         URL_SAFE_NO_PAD
             .decode(self.payload)
             .map_err(|_| malformed("payload"))
+    }
+}
+
+impl fmt::Debug for Envelope<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Envelope")
+            .field("algorithm", &self.algorithm)
+            .field("kid", &self.kid)
+            .finish_non_exhaustive()
     }
 }

@@ -5,14 +5,17 @@
 //!
 //! 1. The key is the full token, within one domain's policy: every byte is compared, never a
 //!    prefix or a digest (the Okta incident of 2024 was a cut key).
-//! 2. An entry dies with the generation of the key sets that vouched for it, and with `exp`.
+//! 2. An entry dies with the generation of the key sets that vouched for it, and with `exp`. The
+//!    dead take no place from the living.
 //! 3. It is bounded, and fair: when it is full, the oldest token of the tenant that holds the most
-//!    goes. A tenant that holds less than the others loses nothing to a noisy one.
+//!    goes, and where several hold as much, of the one that has brought no token for the longest. A
+//!    tenant that holds less than the others loses nothing to a noisy one.
 //! 4. A hit proves what step 4 proves. Time, audience and freshness are checked each time.
 //!
 //! The tokens are spread over shards by a hash with a random seed; a lock is held for one lookup
 //! and never across an await.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -58,7 +61,10 @@ impl Cache {
             small if small < SHARDED_FROM => 1,
             _ => SHARDS,
         };
-        let shard = |_| Mutex::new(Shard::new(capacity.div_ceil(count.max(1))));
+        let shard = |n| {
+            let remainder = usize::from(n < capacity % count);
+            Mutex::new(Shard::new(capacity / count + remainder))
+        };
         Self {
             hasher: RandomState::default(),
             shards: (0..count).map(shard).collect(),
@@ -94,7 +100,7 @@ impl Cache {
         }
         let hash = self.hasher.hash_one(&**genuine.token());
         if let Some(mut shard) = self.shard(hash)
-            && shard.insert(hash, genuine)
+            && shard.insert(hash, genuine, now)
         {
             self.evictions.fetch_add(1, Ordering::Relaxed);
         }
@@ -133,15 +139,24 @@ const NONE: Index = Index::MAX;
 
 struct Shard {
     capacity: usize,
+    /// INVARIANT: every token here was vouched for by this generation.
+    generation: u64,
     table: HashTable<Index>,
     slots: Vec<Slot>,
     free: Vec<Index>,
     tenants: HashMap<Option<Tenant>, Index>,
     lines: Vec<Line>,
     free_lines: Vec<Index>,
-    /// Lines by how many tokens they hold: the last is the noisiest tenant.
-    by_len: BTreeSet<(u32, Index)>,
+    by_noise: BTreeSet<Noise>,
+    /// Slots by when their token ends.
+    by_end: BTreeSet<(Timestamp, Index)>,
+    /// How many tokens have come.
+    turn: u64,
 }
+
+/// A line's place among the lines: how many tokens it holds, then how long ago the newest came.
+/// The greatest is the one that gives way.
+type Noise = (u32, Reverse<u64>, Index);
 
 /// A token, a link of its tenant's line. An empty slot holds no token.
 struct Slot {
@@ -158,19 +173,30 @@ struct Line {
     oldest: Index,
     newest: Index,
     len: u32,
+    /// The turn in which the newest came.
+    turn: u64,
+}
+
+impl Line {
+    fn noise(&self, index: Index) -> Noise {
+        (self.len, Reverse(self.turn), index)
+    }
 }
 
 impl Shard {
     fn new(capacity: usize) -> Self {
         Self {
             capacity: capacity.min(NONE as usize - 1),
+            generation: 0,
             table: HashTable::new(),
             slots: Vec::new(),
             free: Vec::new(),
             tenants: HashMap::new(),
             lines: Vec::new(),
             free_lines: Vec::new(),
-            by_len: BTreeSet::new(),
+            by_noise: BTreeSet::new(),
+            by_end: BTreeSet::new(),
+            turn: 0,
         }
     }
 
@@ -193,9 +219,14 @@ impl Shard {
         generation: u64,
         now: Timestamp,
     ) -> Option<Arc<Genuine>> {
+        self.advance_to(generation);
+        // Whoever read the key sets before they changed verifies for itself.
+        if generation != self.generation {
+            return None;
+        }
         let index = self.find(hash, token)?;
         let genuine = self.genuine(index)?;
-        if genuine.vouched().generation == generation && genuine.expires_at() > now {
+        if genuine.expires_at() > now {
             return Some(Arc::clone(genuine));
         }
         self.remove(index);
@@ -203,7 +234,12 @@ impl Shard {
     }
 
     /// Whether a live token had to go.
-    fn insert(&mut self, hash: u64, genuine: Arc<Genuine>) -> bool {
+    fn insert(&mut self, hash: u64, genuine: Arc<Genuine>, now: Timestamp) -> bool {
+        self.advance_to(genuine.vouched().generation);
+        if genuine.vouched().generation != self.generation {
+            return false;
+        }
+        self.bury(now);
         if let Some(index) = self.find(hash, genuine.token()) {
             self.remove(index);
         }
@@ -213,6 +249,7 @@ impl Shard {
             self.remove(oldest);
         }
         let line = self.line_of(tenant);
+        let expires_at = genuine.expires_at();
         let slot = Slot {
             genuine: Some(genuine),
             hash,
@@ -222,6 +259,7 @@ impl Shard {
         };
         let index = take(&mut self.slots, &mut self.free, slot);
         self.append(line, index);
+        self.by_end.insert((expires_at, index));
         let slots = &self.slots;
         self.table.insert_unique(hash, index, |index| {
             slots.get(*index as usize).map_or(0, |slot| slot.hash)
@@ -229,10 +267,29 @@ impl Shard {
         full
     }
 
+    /// What an older generation vouched for is dead.
+    fn advance_to(&mut self, generation: u64) {
+        if generation > self.generation {
+            *self = Self {
+                generation,
+                ..Self::new(self.capacity)
+            };
+        }
+    }
+
+    /// Removes what has expired.
+    fn bury(&mut self, now: Timestamp) {
+        while let Some((end, index)) = self.by_end.first().copied()
+            && end <= now
+        {
+            self.remove(index);
+        }
+    }
+
     /// The oldest token of the tenant that holds the most; of `tenant` itself where it holds as
     /// many.
     fn to_evict(&self, tenant: &Option<Tenant>) -> Option<Index> {
-        let (most, noisiest) = *self.by_len.last()?;
+        let (most, _, noisiest) = *self.by_noise.last()?;
         let own = self.tenants.get(tenant).copied();
         let own = own.filter(|own| self.line(*own).is_some_and(|line| line.len == most));
         self.line(own.unwrap_or(noisiest)).map(|line| line.oldest)
@@ -251,6 +308,7 @@ impl Shard {
             oldest: NONE,
             newest: NONE,
             len: 0,
+            turn: 0,
         };
         let index = take(&mut self.lines, &mut self.free_lines, line);
         self.tenants.insert(tenant, index);
@@ -265,9 +323,11 @@ impl Shard {
         if newest == NONE {
             line.oldest = index;
         }
-        self.by_len.remove(&(line.len, line_index));
+        self.by_noise.remove(&line.noise(line_index));
         line.len += 1;
-        self.by_len.insert((line.len, line_index));
+        line.turn = self.turn;
+        self.turn += 1;
+        self.by_noise.insert(line.noise(line_index));
         if let Some(slot) = self.slots.get_mut(index as usize) {
             slot.older = newest;
         }
@@ -280,7 +340,10 @@ impl Shard {
         let Some(slot) = self.slots.get_mut(index as usize) else {
             return;
         };
-        slot.genuine = None;
+        let Some(genuine) = slot.genuine.take() else {
+            return;
+        };
+        self.by_end.remove(&(genuine.expires_at(), index));
         let Slot {
             hash,
             line: line_index,
@@ -307,13 +370,13 @@ impl Shard {
         if line.newest == index {
             line.newest = older;
         }
-        self.by_len.remove(&(line.len, line_index));
+        self.by_noise.remove(&line.noise(line_index));
         line.len -= 1;
         if line.len == 0 {
             self.tenants.remove(&line.tenant);
             self.free_lines.push(line_index);
         } else {
-            self.by_len.insert((line.len, line_index));
+            self.by_noise.insert(line.noise(line_index));
         }
     }
 }
@@ -334,3 +397,6 @@ fn take<T>(places: &mut Vec<T>, free: &mut Vec<Index>, value: T) -> Index {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
