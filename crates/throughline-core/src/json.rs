@@ -28,8 +28,13 @@ use std::cell::Cell;
 use std::collections::HashSet;
 use std::error::Error;
 use std::fmt;
+use std::marker::PhantomData;
 
-use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::value::BorrowedStrDeserializer;
+use serde::de::{
+    self, DeserializeSeed, Deserializer, IgnoredAny, IntoDeserializer, MapAccess, SeqAccess,
+    Visitor,
+};
 
 /// How deep arrays and objects may nest, counted in containers.
 pub const MAX_DEPTH: usize = 32;
@@ -37,14 +42,18 @@ pub const MAX_DEPTH: usize = 32;
 /// Up to this many members an object is searched linearly, which is faster than hashing.
 const LINEAR_SEARCH: usize = 16;
 
-/// Reads `bytes` as a `T`, under the rules of this module.
+/// Reads `bytes` as a `T`, under the rules of this module, in one pass. The rules hold for what `T`
+/// does not look at, too.
 ///
 /// # Errors
 ///
 /// The bytes are not JSON, repeat a member name, nest too deep, or do not have the shape of `T`.
 pub fn parse<'de, T: de::Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, JsonError> {
-    check(bytes)?;
-    serde_json::from_slice(bytes).map_err(|_| JsonError(Kind::Shape))
+    read(bytes, PhantomData::<T>).or_else(|_| {
+        // A rule that is broken anywhere goes before a shape that is missed.
+        check(bytes)?;
+        Err(JsonError(Kind::Shape))
+    })
 }
 
 /// Checks `bytes` against the rules of this module and builds nothing.
@@ -53,14 +62,21 @@ pub fn parse<'de, T: de::Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, JsonEr
 ///
 /// The bytes are not JSON, repeat a member name, or nest too deep.
 pub fn check(bytes: &[u8]) -> Result<(), JsonError> {
+    read(bytes, PhantomData::<IgnoredAny>).map(drop)
+}
+
+fn read<'de, S: DeserializeSeed<'de>>(bytes: &'de [u8], seed: S) -> Result<S::Value, JsonError> {
+    let text = str::from_utf8(bytes).map_err(|_| JsonError(Kind::Syntax))?;
     let broken = Cell::new(None);
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let seed = Strict {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let strict = Strict {
+        inner: &mut deserializer,
         broken: &broken,
         depth: 0,
     };
-    seed.deserialize(&mut deserializer)
-        .and_then(|()| deserializer.end())
+    let value = seed.deserialize(strict);
+    value
+        .and_then(|value| deserializer.end().map(|()| value))
         .map_err(|_| JsonError(broken.get().unwrap_or(Kind::Syntax)))
 }
 
@@ -103,85 +119,229 @@ impl fmt::Display for JsonError {
 
 impl Error for JsonError {}
 
-/// Walks a value, remembering per object only the names seen so far.
-#[derive(Clone, Copy)]
-struct Strict<'a> {
+/// Stands between a type and the text it is read from, on every level: between a type and its
+/// deserializer, a deserializer and the type's visitor, a visitor and the members.
+struct Strict<'a, X> {
+    inner: X,
     broken: &'a Cell<Option<Kind>>,
     depth: usize,
 }
 
-impl<'a> Strict<'a> {
-    fn deeper<E: de::Error>(self) -> Result<Strict<'a>, E> {
+impl<'a, X> Strict<'a, X> {
+    fn on<Y>(&self, inner: Y) -> Strict<'a, Y> {
+        Strict {
+            inner,
+            broken: self.broken,
+            depth: self.depth,
+        }
+    }
+
+    fn deeper<E: de::Error>(&mut self) -> Result<(), E> {
         if self.depth == MAX_DEPTH {
             return Err(self.fail(Kind::Depth));
         }
-        Ok(Strict {
-            depth: self.depth + 1,
-            ..self
-        })
+        self.depth += 1;
+        Ok(())
     }
 
-    fn fail<E: de::Error>(self, kind: Kind) -> E {
+    fn fail<E: de::Error>(&self, kind: Kind) -> E {
         self.broken.set(Some(kind));
         E::custom("refused")
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Strict<'_> {
-    type Value = ();
+macro_rules! strictly {
+    ($($method:ident)*) => {
+        $(
+            fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+                let visitor = self.on(visitor);
+                self.inner.$method(visitor)
+            }
+        )*
+    };
+}
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<'_, D> {
+    type Error = D::Error;
+
+    strictly! {
+        deserialize_any deserialize_bool deserialize_i8 deserialize_i16 deserialize_i32
+        deserialize_i64 deserialize_i128 deserialize_u8 deserialize_u16 deserialize_u32
+        deserialize_u64 deserialize_u128 deserialize_f32 deserialize_f64 deserialize_char
+        deserialize_str deserialize_string deserialize_bytes deserialize_byte_buf
+        deserialize_option deserialize_unit deserialize_seq deserialize_map
+        deserialize_identifier
+    }
+
+    /// What nobody looks at is read like all else.
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.deserialize_any(visitor)
+    }
+
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, D::Error> {
+        let visitor = self.on(visitor);
+        self.inner.deserialize_unit_struct(name, visitor)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, D::Error> {
+        let visitor = self.on(visitor);
+        self.inner.deserialize_newtype_struct(name, visitor)
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(
+        self,
+        len: usize,
+        visitor: V,
+    ) -> Result<V::Value, D::Error> {
+        let visitor = self.on(visitor);
+        self.inner.deserialize_tuple(len, visitor)
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        len: usize,
+        visitor: V,
+    ) -> Result<V::Value, D::Error> {
+        let visitor = self.on(visitor);
+        self.inner.deserialize_tuple_struct(name, len, visitor)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, D::Error> {
+        let visitor = self.on(visitor);
+        self.inner.deserialize_struct(name, fields, visitor)
+    }
+
+    /// An enum with content would be read past the rules, and none is needed.
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        _: V,
+    ) -> Result<V::Value, D::Error> {
+        Err(de::Error::custom("an enum is not read strictly"))
     }
 }
 
-impl<'de> Visitor<'de> for Strict<'_> {
-    type Value = ();
+macro_rules! as_is {
+    ($($method:ident($type:ty))*) => {
+        $(
+            fn $method<E: de::Error>(self, value: $type) -> Result<V::Value, E> {
+                self.inner.$method(value)
+            }
+        )*
+    };
+}
+
+impl<'de, V: Visitor<'de>> Visitor<'de> for Strict<'_, V> {
+    type Value = V::Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("strict json")
+        self.inner.expecting(f)
     }
 
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
+    as_is! {
+        visit_bool(bool) visit_i64(i64) visit_i128(i128) visit_u64(u64) visit_u128(u128)
+        visit_f64(f64) visit_str(&str) visit_borrowed_str(&'de str) visit_string(String)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
+    fn visit_none<E: de::Error>(self) -> Result<V::Value, E> {
+        self.inner.visit_none()
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
+    fn visit_unit<E: de::Error>(self) -> Result<V::Value, E> {
+        self.inner.visit_unit()
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
+    fn visit_some<D: Deserializer<'de>>(self, value: D) -> Result<V::Value, D::Error> {
+        let value = self.on(value);
+        self.inner.visit_some(value)
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, value: D) -> Result<V::Value, D::Error> {
+        let value = self.on(value);
+        self.inner.visit_newtype_struct(value)
     }
 
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
+    fn visit_seq<A: SeqAccess<'de>>(mut self, items: A) -> Result<V::Value, A::Error> {
+        self.deeper()?;
+        let items = self.on(items);
+        self.inner.visit_seq(items)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        let inner = self.deeper()?;
-        while items.next_element_seed(inner)?.is_some() {}
-        Ok(())
+    fn visit_map<A: MapAccess<'de>>(mut self, members: A) -> Result<V::Value, A::Error> {
+        self.deeper()?;
+        let members = Members {
+            members: self.on(members),
+            seen: Names::default(),
+        };
+        self.inner.visit_map(members)
     }
+}
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
-        let inner = self.deeper()?;
-        let mut seen = Names::default();
-        while let Some(name) = members.next_key::<BorrowedName<'de>>()? {
-            if !seen.insert(name.0) {
-                return Err(self.fail(Kind::DuplicateMember));
-            }
-            members.next_value_seed(inner)?;
+impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Strict<'_, S> {
+    type Value = S::Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<S::Value, D::Error> {
+        let deserializer = self.on(deserializer);
+        self.inner.deserialize(deserializer)
+    }
+}
+
+impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Strict<'_, A> {
+    type Error = A::Error;
+
+    fn next_element_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, A::Error> {
+        let seed = self.on(seed);
+        self.inner.next_element_seed(seed)
+    }
+}
+
+/// The members of one object, remembering only the names seen so far.
+struct Members<'a, 'de, A> {
+    members: Strict<'a, A>,
+    seen: Names<'de>,
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Members<'_, 'de, A> {
+    type Error = A::Error;
+
+    fn next_key_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, A::Error> {
+        let Some(BorrowedName(name)) = self.members.inner.next_key()? else {
+            return Ok(None);
+        };
+        let read = match &name {
+            Cow::Borrowed(name) => seed.deserialize(BorrowedStrDeserializer::new(name)),
+            Cow::Owned(name) => seed.deserialize(name.as_str().into_deserializer()),
+        };
+        if !self.seen.insert(name) {
+            return Err(self.members.fail(Kind::DuplicateMember));
         }
-        Ok(())
+        read.map(Some)
+    }
+
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
+        let seed = self.members.on(seed);
+        self.members.inner.next_value_seed(seed)
     }
 }
 
@@ -212,25 +372,28 @@ impl<'de> de::Deserialize<'de> for BorrowedName<'de> {
     }
 }
 
+/// The names of one object. Few of them need no memory of their own.
 #[derive(Default)]
 struct Names<'de> {
-    few: Vec<Cow<'de, str>>,
+    few: [Cow<'de, str>; LINEAR_SEARCH],
+    len: usize,
     many: HashSet<Cow<'de, str>>,
 }
 
 impl<'de> Names<'de> {
+    /// Whether `name` is new.
     fn insert(&mut self, name: Cow<'de, str>) -> bool {
-        if !self.many.is_empty() {
-            return self.many.insert(name);
-        }
-        if self.few.contains(&name) {
+        if self.few.iter().take(self.len).any(|few| *few == name) {
             return false;
         }
-        self.few.push(name);
-        if self.few.len() > LINEAR_SEARCH {
-            self.many = self.few.drain(..).collect();
+        match self.few.get_mut(self.len) {
+            Some(place) => {
+                *place = name;
+                self.len += 1;
+                true
+            }
+            None => self.many.insert(name),
         }
-        true
     }
 }
 
@@ -251,6 +414,35 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn what_a_type_does_not_look_at_is_read_by_the_same_rules() {
+        #[derive(Debug, serde::Deserialize)]
+        struct Looks {
+            at: Option<std::collections::BTreeMap<String, serde_json::Value>>,
+        }
+        let nested = "[".repeat(MAX_DEPTH) + &"]".repeat(MAX_DEPTH);
+        for (text, duplicate) in [
+            (r#"{"at":null,"other":{"a":1,"a":2}}"#.to_owned(), true),
+            (
+                r#"{"at":null,"other":[{"a":1,"\u0061":2}]}"#.to_owned(),
+                true,
+            ),
+            (r#"{"at":{"b":1,"b":2}}"#.to_owned(), true),
+            (r#"{"at":{"b":{"c":1,"c":2}}}"#.to_owned(), true),
+            // A broken rule goes before a shape that is missed earlier.
+            (r#"{"at":7,"other":{"a":1,"a":2}}"#.to_owned(), true),
+            (r#"{"other":"\ud800"}"#.to_owned(), false),
+            (format!(r#"{{"other":{nested}}}"#), false),
+        ] {
+            let error = parse::<Looks>(text.as_bytes()).unwrap_err();
+            assert_eq!(error.is_duplicate_member(), duplicate, "{text}");
+            assert_eq!(Err(error), check(text.as_bytes()), "{text}");
+        }
+        let looks: Looks = parse(br#"{"at":{"b":1},"other":{"a":{"b":1}}}"#).unwrap();
+        assert_eq!(looks.at.unwrap()["b"], 1);
+        assert!(parse::<Looks>(br#"{"at":7}"#).unwrap_err().is_shape());
     }
 
     #[test]

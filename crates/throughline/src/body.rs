@@ -1,14 +1,19 @@
 //! The body of a response: the inner service's, or that of a refusal.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
+use crate::carrier::Owned;
+
 pin_project! {
-    /// The body of a response: the inner service's, passed through as it is, or a refusal's.
+    /// The body of a response: the inner service's, or a refusal's.
+    ///
+    /// The inner service's passes through as it is, but for owned fields in its trailers.
     #[derive(Debug)]
     pub struct ResponseBody<B> {
         #[pin]
@@ -20,7 +25,7 @@ pin_project! {
     #[project = KindProj]
     #[derive(Debug)]
     enum Kind<B> {
-        Inner { #[pin] body: B },
+        Inner { #[pin] body: B, owned: Option<Arc<Owned>> },
         Refusal { problem: Option<Bytes> },
     }
 }
@@ -28,7 +33,17 @@ pin_project! {
 impl<B> ResponseBody<B> {
     pub(crate) fn inner(body: B) -> Self {
         Self {
-            kind: Kind::Inner { body },
+            kind: Kind::Inner { body, owned: None },
+        }
+    }
+
+    /// Without what is owned in its trailers (RFC 9110 §6.5): some clients merge them.
+    pub(crate) fn stripped(body: B, owned: Arc<Owned>) -> Self {
+        Self {
+            kind: Kind::Inner {
+                body,
+                owned: Some(owned),
+            },
         }
     }
 
@@ -50,21 +65,29 @@ impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         match self.project().kind.project() {
-            KindProj::Inner { body } => body.poll_frame(cx),
+            KindProj::Inner { body, owned } => {
+                let mut frame = ready!(body.poll_frame(cx));
+                if let (Some(Ok(frame)), Some(owned)) = (&mut frame, owned)
+                    && let Some(trailers) = frame.trailers_mut()
+                {
+                    owned.strip(trailers);
+                }
+                Poll::Ready(frame)
+            }
             KindProj::Refusal { problem } => Poll::Ready(problem.take().map(Frame::data).map(Ok)),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.kind {
-            Kind::Inner { body } => body.is_end_stream(),
+            Kind::Inner { body, .. } => body.is_end_stream(),
             Kind::Refusal { problem } => problem.is_none(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
-            Kind::Inner { body } => body.size_hint(),
+            Kind::Inner { body, .. } => body.size_hint(),
             Kind::Refusal { problem } => {
                 SizeHint::with_exact(problem.as_ref().map_or(0, |problem| problem.len() as u64))
             }

@@ -1,7 +1,27 @@
 //! HTTP fields as a carrier.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use throughline_core::baggage::{Baggage, Limits};
 use throughline_core::carrier::{Carrier, CarrierMut, OwnedFields};
+
+use crate::witness::baggage_lines;
+
+/// What belongs to us on a message: fields, and members of the baggage.
+#[derive(Clone, Debug)]
+pub(crate) struct Owned {
+    pub(crate) fields: OwnedFields,
+    /// Keys of baggage members.
+    pub(crate) baggage: Vec<Box<str>>,
+}
+
+impl Owned {
+    /// Removes all of it, and leaves what others put there as it is. Allocates only where the
+    /// message has baggage and a member of it could be ours.
+    pub(crate) fn strip(&self, headers: &mut HeaderMap) {
+        strip(&self.fields, headers);
+        strip_baggage(self.baggage.iter().map(AsRef::as_ref), headers);
+    }
+}
 
 /// The fields of an HTTP message, all lines of each.
 pub(crate) struct Fields<'h>(pub(crate) &'h HeaderMap);
@@ -50,5 +70,26 @@ pub(crate) fn strip(owned: &OwnedFields, headers: &mut HeaderMap) {
     }
     if headers.keys().any(|name| owned.owns(name.as_str())) {
         owned.strip(&mut FieldsMut(headers));
+    }
+}
+
+/// Takes our members out of the baggage, and leaves those of others as they are.
+pub(crate) fn strip_baggage<'k>(keys: impl Iterator<Item = &'k str>, headers: &mut HeaderMap) {
+    if !headers.contains_key("baggage") {
+        return;
+    }
+    let keys: Vec<&str> = keys.collect();
+    if keys.is_empty() {
+        return;
+    }
+    // Baggage over its limits was not parsed, so our members cannot be told apart: all of it goes.
+    let rest = Baggage::read(baggage_lines(headers), Limits::default())
+        .ok()
+        .and_then(|baggage| baggage.without(&keys))
+        .and_then(|rest| HeaderValue::from_bytes(&rest).ok());
+    headers.remove("baggage");
+    if let Some(rest) = rest {
+        // `insert` would panic in a map that is full.
+        let _ = headers.try_insert("baggage", rest);
     }
 }

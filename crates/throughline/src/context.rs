@@ -2,19 +2,25 @@
 
 use std::fmt;
 use std::ops::Deref;
+use std::sync::Arc;
 
 use http::Extensions;
 use throughline_core::reason::Position;
 use throughline_core::{Admitted, Context, Place, Reason, Refusal, Tenant};
 
+use crate::observe::{DefaultObserve, Event, Observe};
+use crate::protocol::Protocol;
 use crate::refused::Refused;
 
 /// What `Accept` put into a request's extensions: one value, so that handler, extractor and the
 /// layers behind agree.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Installed {
     pub(crate) outcome: Outcome,
     pub(crate) position: Position,
+    pub(crate) protocol: Protocol,
+    /// Sees what extractors refuse.
+    pub(crate) observe: Arc<dyn Observe>,
 }
 
 #[derive(Clone, Debug)]
@@ -34,7 +40,8 @@ impl Installed {
                 Refusal::new(Reason::ContextMissing)
                     .because("the route allows calls without a context, and this is one"),
                 self.position,
-            )),
+            )
+            .over(self.protocol)),
             Outcome::Reported(refused) => Err(refused.clone()),
         }
     }
@@ -73,8 +80,9 @@ impl TenantContext {
                 Refusal::new(Reason::ClaimMissing)
                     .at(Place::claim("tctx.tenant"))
                     .because("is absent: this is platform work, and the handler wants a tenant's"),
-                Position::Inside,
-            ));
+                position(extensions),
+            )
+            .over(protocol(extensions)));
         };
         Ok(Self {
             tenant: tenant.clone(),
@@ -139,6 +147,35 @@ impl Observed {
     #[must_use]
     pub fn of(extensions: &Extensions) -> Self {
         Self(TenantContext::of(extensions))
+    }
+}
+
+/// Where the `Accept` in front stands.
+pub(crate) fn position(extensions: &Extensions) -> Position {
+    extensions
+        .get::<Installed>()
+        .map_or(Position::Inside, |installed| installed.position)
+}
+
+/// Which protocol the request speaks.
+pub(crate) fn protocol(extensions: &Extensions) -> Protocol {
+    extensions
+        .get::<Installed>()
+        .map_or(Protocol::Http, |installed| installed.protocol)
+}
+
+/// Tells of what an extractor refuses, so that the log explains its id too. What `Accept` reported
+/// was told then.
+#[cfg(feature = "axum")]
+pub(crate) fn tell(extensions: &Extensions, refused: &Refused) {
+    let event = Event::Refused {
+        refused,
+        verified: None,
+    };
+    match extensions.get::<Installed>() {
+        Some(installed) if matches!(installed.outcome, Outcome::Reported(_)) => {}
+        Some(installed) => installed.observe.observe(&event),
+        None => DefaultObserve.observe(&event),
     }
 }
 

@@ -7,7 +7,7 @@ use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 
-use crate::context::{Observed, TenantContext};
+use crate::context::{Observed, TenantContext, is_anonymous, tell};
 use crate::refused::Refused;
 
 /// Refuses where no context was admitted.
@@ -15,7 +15,7 @@ impl<S: Sync> FromRequestParts<S> for TenantContext {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refused> {
-        Self::of(&parts.extensions)
+        Self::of(&parts.extensions).inspect_err(|refused| tell(&parts.extensions, refused))
     }
 }
 
@@ -25,10 +25,13 @@ impl<S: Sync> OptionalFromRequestParts<S> for TenantContext {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Refused> {
-        if crate::context::is_anonymous(&parts.extensions) {
+        if is_anonymous(&parts.extensions) {
             return Ok(None);
         }
-        Self::of(&parts.extensions).map(Some)
+        let context = Self::of(&parts.extensions);
+        context
+            .map(Some)
+            .inspect_err(|refused| tell(&parts.extensions, refused))
     }
 }
 

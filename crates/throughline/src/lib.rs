@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`AcceptLayer`] | no handler runs under a context that is missing, cut, forged, stale or disagrees with the request |
 //! | [`RequireLayer`] | a route runs only with enough authority |
+//! | [`CarryLayer`] | a call keeps its context across the hop, or is not sent |
 //! | [`BodyWitnessLayer`] | a body that names a tenant names the right one, before any side effect |
 //!
 //! Start with the example in [`accept`].
@@ -16,16 +17,22 @@ pub mod accept;
 mod body;
 pub mod body_witness;
 mod carrier;
+pub mod carry;
 mod clock;
 mod context;
 mod error;
 #[cfg(feature = "axum")]
 mod extract;
+#[cfg(test)]
+mod fixture;
 mod mode;
 pub mod observe;
+mod protocol;
 mod refused;
 mod request;
 pub mod require;
+pub mod scope;
+pub mod tokens;
 pub mod witness;
 
 pub use throughline_core::freshness::Freshness;
@@ -35,10 +42,15 @@ pub use throughline_jose::{KeySource, TrustDomain};
 pub use self::accept::{Accept, AcceptBuilder, AcceptLayer};
 pub use self::body::ResponseBody;
 pub use self::body_witness::{BodyWitness, BodyWitnessBuilder, BodyWitnessLayer, BufferedBody};
+pub use self::carry::{
+    Carry, CarryBuilder, CarryError, CarryLayer, Destinations, InContext, Narrowed, Narrowing,
+    NarrowingError,
+};
 pub use self::clock::SystemClock;
 pub use self::context::{Observed, TenantContext, admitted};
 pub use self::error::ConfigError;
 pub use self::mode::{Mode, Rule};
+pub use self::protocol::Protocol;
 pub use self::refused::{RefusalId, Refused};
 pub use self::request::{Exempt, Peer, RequestView};
 pub use self::require::{CallerSource, Require, RequireBuilder, RequireLayer};

@@ -10,6 +10,8 @@ use http::{HeaderValue, Response, StatusCode};
 use throughline_core::reason::Position;
 use throughline_core::{Reason, Refusal};
 
+use crate::protocol::Protocol;
+
 /// Names one refusal: what the client sees and the log explains. 128 random bits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RefusalId([u8; 16]);
@@ -60,14 +62,19 @@ impl fmt::Debug for RefusalId {
 /// }
 /// ```
 ///
+/// A gRPC request is answered in gRPC's form: HTTP 200 with `grpc-status`, the client's sentence as
+/// `grpc-message`, and the metadata `throughline-reason` and `throughline-refusal-id`.
+///
 /// Nothing in it names a tenant, a subject, a key, an issuer or a policy.
 #[derive(Clone)]
 pub struct Refused(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     refusal: Refusal,
     id: RefusalId,
     position: Position,
+    protocol: Protocol,
     challenge: Challenge,
 }
 
@@ -80,7 +87,10 @@ pub(crate) struct Challenge {
 }
 
 impl Refused {
-    pub(crate) fn new(refusal: Refusal, position: Position) -> Self {
+    /// Refuses a call with a new id: for middleware of one's own that answers the way these layers
+    /// do, such as an edge that takes a foreign credential.
+    #[must_use]
+    pub fn new(refusal: Refusal, position: Position) -> Self {
         Self::with_challenge(refusal, position, Challenge::default())
     }
 
@@ -93,8 +103,16 @@ impl Refused {
             refusal,
             id: RefusalId::random(),
             position,
+            protocol: Protocol::Http,
             challenge,
         }))
+    }
+
+    /// Replaces the protocol it is answered in. Default: [`Protocol::Http`].
+    #[must_use]
+    pub fn over(mut self, protocol: Protocol) -> Self {
+        Arc::make_mut(&mut self.0).protocol = protocol;
+        self
     }
 
     /// Why.
@@ -123,9 +141,43 @@ impl Refused {
     }
 
     /// The answer to the client: problem details with the id, and a challenge where a standard asks
-    /// for one. The refusal itself is in the response's extensions.
+    /// for one; or a gRPC status. The refusal itself is in the response's extensions.
     #[must_use]
     pub fn to_response(&self) -> Response<Bytes> {
+        let mut response = match self.0.protocol {
+            Protocol::Grpc => self.to_status(),
+            Protocol::Http => self.to_problem(),
+        };
+        response.extensions_mut().insert(self.clone());
+        response
+    }
+
+    /// "Trailers-Only" of the gRPC specification: the status stands in the header fields.
+    fn to_status(&self) -> Response<Bytes> {
+        let reason = self.reason();
+        let mut response = Response::new(Bytes::new());
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        headers.insert(
+            "grpc-status",
+            HeaderValue::from(u16::from(reason.grpc_code().number())),
+        );
+        // Percent-coding would be needed for bytes that these sentences do not have.
+        headers.insert(
+            "grpc-message",
+            HeaderValue::from_static(reason.client_text()),
+        );
+        headers.insert(
+            "throughline-reason",
+            HeaderValue::from_static(reason.code()),
+        );
+        if let Ok(id) = HeaderValue::from_str(&self.0.id.to_string()) {
+            headers.insert("throughline-refusal-id", id);
+        }
+        response
+    }
+
+    fn to_problem(&self) -> Response<Bytes> {
         let reason = self.reason();
         let mut problem = serde_json::Map::new();
         let mut member = |name: &str, value: serde_json::Value| problem.insert(name.into(), value);
@@ -148,7 +200,6 @@ impl Refused {
         if let Some(challenge) = self.challenge() {
             headers.insert(WWW_AUTHENTICATE, challenge);
         }
-        response.extensions_mut().insert(self.clone());
         response
     }
 
@@ -206,3 +257,160 @@ impl fmt::Debug for Refused {
 }
 
 impl std::error::Error for Refused {}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use serde_json::Value;
+    use throughline_core::Place;
+
+    use super::*;
+
+    const SECRETS: [&str; 8] = [
+        "acme",
+        "globex",
+        "ada@okta",
+        "key-1",
+        "tokens.example",
+        "policy-7",
+        "eyJ",
+        "SECRET",
+    ];
+
+    fn refused(reason: Reason, position: Position) -> Refused {
+        let detail = "is `globex`, context says `acme`: ada@okta key-1 tokens.example policy-7 eyJ";
+        let refusal = Refusal::new(reason)
+            .at(Place::header("x-tenant"))
+            .because(detail);
+        Refused::new(refusal, position)
+    }
+
+    fn both() -> impl Iterator<Item = (Reason, Position)> {
+        let all = Reason::ALL.iter().copied();
+        all.flat_map(|reason| [(reason, Position::Edge), (reason, Position::Inside)])
+    }
+
+    #[test]
+    fn a_grpc_request_is_refused_with_a_status_and_says_as_little() {
+        for (reason, position) in both() {
+            let refused = refused(reason, position).over(Protocol::Grpc);
+            let response = refused.to_response();
+            assert_eq!(response.status(), 200, "{reason}");
+            let text = |name: &str| response.headers()[name].to_str().unwrap();
+            assert_eq!(text("grpc-status"), reason.grpc_code().number().to_string());
+            assert_eq!(text("grpc-message"), reason.client_text());
+            assert!(
+                text("grpc-message")
+                    .bytes()
+                    .all(|b| (0x20..0x7f).contains(&b) && b != b'%')
+            );
+            assert_eq!(text("throughline-reason"), reason.code());
+            assert_eq!(text("throughline-refusal-id"), refused.id().to_string());
+            assert!(response.body().is_empty());
+            let all = format!("{:?}", response.headers());
+            assert!(SECRETS.iter().all(|secret| !all.contains(secret)), "{all}");
+        }
+    }
+
+    #[test]
+    fn no_answer_to_a_client_says_what_only_the_log_may_know() {
+        for (reason, position) in both() {
+            let refused = refused(reason, position);
+            assert!(refused.to_string().contains("acme"), "the log must know");
+            let response = refused.to_response();
+            let headers = response.headers().iter();
+            let mut text: String = headers
+                .map(|(name, value)| format!("{name}: {}\n", value.to_str().unwrap()))
+                .collect();
+            text.push_str(str::from_utf8(response.body()).unwrap());
+            for secret in SECRETS {
+                assert!(!text.contains(secret), "{reason}: {secret} in {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_answer_is_problem_details_with_the_reason_and_the_id() {
+        for (reason, position) in both() {
+            let refused = refused(reason, position);
+            let response = refused.to_response();
+            assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
+            assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
+            let status = reason.http_status(position);
+            assert_eq!(response.status().as_u16(), status);
+            let problem: Value = serde_json::from_slice(response.body()).unwrap();
+            let expected = serde_json::json!({
+                "type": reason.link(),
+                "title": reason.client_text(),
+                "status": status,
+                "instance": format!("urn:uuid:{}", refused.id()),
+                "reason": reason.code(),
+                "place": "header `x-tenant`",
+            });
+            assert_eq!(problem, expected);
+            let carried = response.extensions().get::<Refused>().unwrap();
+            assert_eq!((carried.reason(), carried.id()), (reason, refused.id()));
+        }
+        let nowhere = Refused::new(Reason::KeyUnknown.into(), Position::Inside).to_response();
+        let problem: Value = serde_json::from_slice(nowhere.body()).unwrap();
+        assert_eq!(problem.get("place"), None);
+    }
+
+    #[test]
+    fn an_id_is_a_uuid_of_version_4_and_no_two_are_alike() {
+        let mut ids = HashSet::new();
+        for _ in 0..1000 {
+            let id = RefusalId::random().to_string();
+            let parts: Vec<&str> = id.split('-').collect();
+            let lengths: Vec<usize> = parts.iter().map(|part| part.len()).collect();
+            assert_eq!(lengths, [8, 4, 4, 4, 12], "{id}");
+            let is_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+            assert!(parts.concat().bytes().all(is_hex), "{id}");
+            assert!(parts[2].starts_with('4'), "{id}");
+            assert!(parts[3].starts_with(['8', '9', 'a', 'b']), "{id}");
+            assert!(ids.insert(id), "an id came twice");
+        }
+    }
+
+    #[test]
+    fn challenges_are_those_of_the_standards() {
+        let challenge = Challenge {
+            scope: Some("orders.read payments.create".into()),
+            max_age: Some(Duration::from_secs(300)),
+            classes: Some("urn:loa3 urn:loa2".into()),
+        };
+        let answer = |reason: Reason, position| {
+            let refused = Refused::with_challenge(reason.into(), position, challenge.clone());
+            let challenge = refused
+                .to_response()
+                .headers()
+                .get(WWW_AUTHENTICATE)
+                .cloned();
+            challenge.map(|value| value.to_str().unwrap().to_owned())
+        };
+        let (edge, inside) = (Position::Edge, Position::Inside);
+        // RFC 6750 §3: no error code for a request that brought no credential.
+        let missing = answer(Reason::ContextMissing, edge);
+        assert_eq!(missing.as_deref(), Some("Bearer"));
+        // RFC 6750 §3.1.
+        let expired = answer(Reason::ContextExpired, edge);
+        assert_eq!(expired.as_deref(), Some("Bearer error=\"invalid_token\""));
+        let scope = "Bearer error=\"insufficient_scope\", scope=\"orders.read payments.create\"";
+        let insufficient = answer(Reason::ScopeInsufficient, edge);
+        assert_eq!(insufficient.as_deref(), Some(scope));
+        // RFC 9470 §3, inside too.
+        let stale = "Bearer error=\"insufficient_user_authentication\", \
+                     acr_values=\"urn:loa3 urn:loa2\", max_age=\"300\"";
+        for position in [edge, inside] {
+            let answer = answer(Reason::AuthenticationStale, position);
+            assert_eq!(answer.as_deref(), Some(stale));
+        }
+        for (reason, position) in both() {
+            let expected =
+                reason.bearer_error(position).is_some() || reason.http_status(position) == 401;
+            let found = answer(reason, position).is_some();
+            assert_eq!(found, expected, "{reason} at {position:?}");
+        }
+    }
+}

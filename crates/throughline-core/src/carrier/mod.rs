@@ -95,6 +95,12 @@ impl OwnedFields {
         self
     }
 
+    /// The cap over names and values of all owned fields, in bytes.
+    #[must_use]
+    pub fn max_bytes(&self) -> usize {
+        self.max_bytes
+    }
+
     /// All names, the token's first.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.names.iter().map(AsRef::as_ref)

@@ -48,10 +48,13 @@ pub(super) fn read_unchecked(payload: &[u8]) -> Result<Context, Refusal> {
 }
 
 fn parse(payload: &[u8]) -> Result<Claims<'_>, Refusal> {
-    json::check(payload)
-        .map_err(|error| Refusal::new(Reason::ClaimInvalid).because(error.to_string()))?;
-    serde_json::from_slice(payload).map_err(|error| {
-        Refusal::new(Reason::ClaimInvalid).because(shown(error.to_string().as_bytes()))
+    json::parse(payload).map_err(|error| {
+        let refusal = Refusal::new(Reason::ClaimInvalid);
+        // Which claim has another type says a second reading, which only a bad token gets.
+        match serde_json::from_slice::<Claims<'_>>(payload) {
+            Err(shape) if error.is_shape() => refusal.because(shown(shape.to_string().as_bytes())),
+            Err(_) | Ok(_) => refusal.because(error.to_string()),
+        }
     })
 }
 

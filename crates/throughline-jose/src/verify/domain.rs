@@ -262,9 +262,13 @@ impl TrustDomain {
                 .filter_map(Keys::refresh_for_unknown)
                 .collect()
         } else if refusal.reason() == Reason::KeysUnavailable {
-            let hopeful =
-                |keys: &&Keys| matches!(keys.status(), KeysStatus::NotLoaded | KeysStatus::TooOld);
-            self.keys.iter().filter(hopeful).map(Keys::ready).collect()
+            let hope = |keys: &Keys| match keys.status() {
+                KeysStatus::NotLoaded | KeysStatus::TooOld => Some(keys.ready()),
+                // Whoever published a set without a usable key may have mended it since.
+                KeysStatus::NoUsableKey => keys.refresh_for_unknown(),
+                KeysStatus::Ready => None,
+            };
+            self.keys.iter().filter_map(hope).collect()
         } else {
             Vec::new()
         };

@@ -54,6 +54,17 @@ impl TokenType {
     }
 }
 
+/// Header and signature are short, so the dots are sought from both ends.
+fn three_parts(token: &[u8]) -> Option<[&[u8]; 3]> {
+    let is_dot = |b: &u8| *b == b'.';
+    let (first, last) = (token.iter().position(is_dot)?, token.iter().rposition(is_dot)?);
+    let payload = token.get(first + 1..last)?;
+    if payload.contains(&b'.') {
+        return None;
+    }
+    Some([token.get(..first)?, payload, token.get(last + 1..)?])
+}
+
 /// RFC 7515 §2: no padding and no blanks; and no bits beyond the last byte, so that one value has
 /// one spelling.
 fn is_strict(part: &[u8]) -> bool {
@@ -63,15 +74,18 @@ fn is_strict(part: &[u8]) -> bool {
         3 => 0b11,
         _ => return false,
     };
-    part.iter().all(is_base64url)
+    is_all_base64url(part)
         && part
             .last()
             .and_then(|last| ALPHABET.iter().position(|b| b == last))
             .is_none_or(|sextet| sextet & spare == 0)
 }
 
-fn is_base64url(byte: &u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
+/// To the end in any case, which compiles to vector instructions.
+fn is_all_base64url(part: &[u8]) -> bool {
+    part.iter().fold(true, |all, b| {
+        all & (b.is_ascii_alphanumeric() | (*b == b'-') | (*b == b'_'))
+    })
 }
 
 fn same_media_type(typ: &str, name: &str) -> bool {
@@ -125,15 +139,12 @@ impl<'t> Envelope<'t> {
         if token.len() > MAX_TOKEN_LEN {
             return Err(malformed("the token is longer than any token"));
         }
-        let mut parts = token.splitn(4, |b| *b == b'.');
-        let (Some(header), Some(payload), Some(signature), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
+        let Some([header, payload, signature]) = three_parts(token) else {
             return Err(malformed("the token does not have three parts"));
         };
         // The signature may end in the middle of a byte here: that is a cut, and is told by its
         // length when the key is known.
-        if !is_strict(header) || !is_strict(payload) || !signature.iter().all(is_base64url) {
+        if !is_strict(header) || !is_strict(payload) || !is_all_base64url(signature) {
             return Err(malformed("the token is not strict base64url"));
         }
         if header.len() > MAX_HEADER_LEN.div_ceil(3) * 4 {

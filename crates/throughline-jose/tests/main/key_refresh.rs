@@ -7,6 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use throughline_core::freshness::Freshness;
+use throughline_core::{Reason, Refusal};
+use throughline_jose::TrustDomain;
 use throughline_jose::keys::{AdmissionPolicy, KeySet};
 use throughline_jose::source::{
     FetchError, FetchErrorKind, FetchLimits, Fetched, KeySource, Keys, KeysErrorKind, KeysStatus,
@@ -603,4 +606,33 @@ async fn the_log_tells_of_leaks_and_failures_and_holds_no_key() {
     for member in ["nWGxne", "11qYAY"] {
         assert!(!shown.contains(member), "{shown}");
     }
+}
+
+/// A request that is refused for want of keys brings about the fetch that mends it, however the set
+/// was lost; nobody waits for the next refresh.
+#[tokio::test(start_paused = true)]
+async fn a_domain_looks_again_after_an_issuer_published_no_key() {
+    let refusal = Refusal::new(Reason::KeysUnavailable);
+    for lost in [Answer::Down, Answer::Text(set_of(&[]))] {
+        let issuer = Issuer::publishing(&[]);
+        issuer.answer(lost);
+        let domain = TrustDomain::new("prod.acme.internal")
+            .unwrap()
+            .with_keys(issuer.source())
+            .with_freshness(Freshness::lifetime_only(MAX_AGE));
+        assert!(domain.load().await.is_err());
+
+        issuer.publish(&[A]);
+        advance(COOL_DOWN).await;
+        domain.keys_wait(&refusal).unwrap().await;
+        assert!(domain.is_ready());
+        assert_eq!(issuer.fetches(), 2);
+    }
+
+    // A set in memory stays as it is, so there is nothing to wait for.
+    let domain = TrustDomain::new("prod.acme.internal")
+        .unwrap()
+        .with_keys(KeySource::set(KeySet::default()))
+        .with_freshness(Freshness::lifetime_only(MAX_AGE));
+    assert!(domain.keys_wait(&refusal).is_none());
 }

@@ -38,7 +38,7 @@ fn try_decide(
 
     // 1, 2: nothing is looked up for a request that does not say one thing, once.
     let fields = Fields(request.headers());
-    let owned = config.owned.read(&fields)?;
+    let owned = config.owned.fields.read(&fields)?;
     if exempt && owned.token().is_none() {
         return Ok(Decision::Anonymous);
     }

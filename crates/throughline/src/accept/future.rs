@@ -16,6 +16,7 @@ use tower_service::Service;
 use super::layer::Config;
 use super::service::decide_finally;
 use crate::body::ResponseBody;
+use crate::carrier::Owned;
 use crate::refused::Refused;
 
 pin_project! {
@@ -40,7 +41,7 @@ pin_project! {
         S: Service<Request<B>>,
     {
         Done,
-        Inner { #[pin] future: S::Future },
+        Inner { #[pin] future: S::Future, owned: Arc<Owned> },
         Refused { response: Response<Bytes> },
         Waiting { wait: DomainKeysWait, waiting: Waiting<S, B> },
     }
@@ -58,9 +59,9 @@ impl<S, B> ResponseFuture<S, B>
 where
     S: Service<Request<B>>,
 {
-    pub(super) fn inner(future: S::Future) -> Self {
+    pub(super) fn inner(future: S::Future, owned: Arc<Owned>) -> Self {
         Self {
-            state: State::Inner { future },
+            state: State::Inner { future, owned },
         }
     }
 
@@ -102,9 +103,12 @@ where
         loop {
             let mut state = self.as_mut().project().state;
             match state.as_mut().project() {
-                StateProj::Inner { future } => {
-                    let response = ready!(future.poll(cx))?;
-                    return Poll::Ready(Ok(response.map(ResponseBody::inner)));
+                StateProj::Inner { future, owned } => {
+                    let mut response = ready!(future.poll(cx))?;
+                    owned.strip(response.headers_mut());
+                    let owned = Arc::clone(owned);
+                    let body = |body| ResponseBody::stripped(body, owned);
+                    return Poll::Ready(Ok(response.map(body)));
                 }
                 StateProj::Waiting { wait, .. } => ready!(Pin::new(wait).poll(cx)),
                 StateProj::Refused { .. } | StateProj::Done => {}
@@ -123,6 +127,7 @@ where
                     let next = match decide_finally(&config, &mut request, now) {
                         Ok(()) => State::Inner {
                             future: service.call(request),
+                            owned: Arc::clone(&config.owned),
                         },
                         Err(refused) => State::Refused {
                             response: refused.to_response(),

@@ -12,6 +12,7 @@ use throughline_jose::TrustDomain;
 use tower_layer::Layer;
 
 use super::service::Accept;
+use crate::carrier::Owned;
 use crate::error::ConfigError;
 use crate::mode::{Mode, Rule};
 use crate::observe::{DefaultObserve, Observe};
@@ -61,11 +62,10 @@ impl fmt::Debug for AcceptLayer {
 /// Everything an `Accept` service decides by. Made once, shared by all clones, never changed.
 pub(super) struct Config {
     pub(super) domain: TrustDomain,
-    pub(super) owned: OwnedFields,
+    /// Removed from requests, and from responses on the way back.
+    pub(super) owned: Arc<Owned>,
     pub(super) witnesses: Vec<Witness>,
     pub(super) copies: Vec<Projection>,
-    /// Keys of owned baggage members.
-    pub(super) baggage_keys: Vec<Box<str>>,
     pub(super) exempt_paths: BTreeSet<Box<str>>,
     pub(super) legacy_header: Option<HeaderName>,
     pub(super) witness_mode: Mode,
@@ -78,10 +78,12 @@ impl Config {
     fn new(domain: TrustDomain) -> Self {
         Self {
             domain,
-            owned: OwnedFields::token_only(),
+            owned: Arc::new(Owned {
+                fields: OwnedFields::token_only(),
+                baggage: Vec::new(),
+            }),
             witnesses: Vec::new(),
             copies: Vec::new(),
-            baggage_keys: Vec::new(),
             exempt_paths: BTreeSet::new(),
             legacy_header: None,
             witness_mode: Mode::Enforce,
@@ -162,7 +164,8 @@ impl AcceptBuilder {
     /// Replaces the cap over names and values of all owned fields, in bytes. Default: 8 KiB, the
     /// field limit of common proxies.
     pub fn with_max_bytes(mut self, bytes: usize) -> Self {
-        self.config.owned = self.config.owned.with_max_bytes(bytes);
+        let owned = Arc::make_mut(&mut self.config.owned);
+        owned.fields = owned.fields.clone().with_max_bytes(bytes);
         self
     }
 
@@ -191,6 +194,10 @@ impl AcceptBuilder {
             legacy_header,
             mut problems,
         } = self;
+        let Owned {
+            mut fields,
+            mut baggage,
+        } = Owned::clone(&config.owned);
         let mut places = BTreeSet::new();
         for witness in &config.witnesses {
             let place = witness.rule.place();
@@ -211,17 +218,15 @@ impl AcceptBuilder {
                 }
             }
             if let Some(field) = witness.owned_header() {
-                config.owned = config.owned.add_field(field.as_str());
+                fields = fields.add_field(field.as_str());
             }
-            config
-                .baggage_keys
-                .extend(witness.owned_baggage_key().map(Box::from));
+            baggage.extend(witness.owned_baggage_key().map(Box::from));
         }
         for copy in &config.copies {
             match copy.copy_place() {
-                CopyPlace::Baggage(key) => config.baggage_keys.push(key.clone()),
+                CopyPlace::Baggage(key) => baggage.push(key.clone()),
                 CopyPlace::Header(field) => match owned_header(field) {
-                    Ok(field) => config.owned = config.owned.add_field(field.as_str()),
+                    Ok(field) => fields = fields.add_field(field.as_str()),
                     Err(error) => problems.extend(error.into_problems()),
                 },
             }
@@ -229,14 +234,15 @@ impl AcceptBuilder {
         if let Some(name) = legacy_header {
             match owned_header(&name) {
                 Ok(field) => {
-                    config.owned = config.owned.add_field(field.as_str());
+                    fields = fields.add_field(field.as_str());
                     config.legacy_header = Some(field);
                 }
                 Err(error) => problems.extend(error.into_problems()),
             }
         }
-        config.baggage_keys.sort();
-        config.baggage_keys.dedup();
+        baggage.sort();
+        baggage.dedup();
+        config.owned = Arc::new(Owned { fields, baggage });
         ConfigError::all(problems)?;
         Ok(AcceptLayer {
             config: Arc::new(config),

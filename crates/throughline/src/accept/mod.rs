@@ -20,7 +20,9 @@
 //!
 //! Witnesses are read first; then every owned field is removed, on every path: admitted, exempt,
 //! anonymous, reported, off. A [legacy header](AcceptBuilder::with_legacy_header) that handlers
-//! still read is set anew from the proof.
+//! still read is set anew from the proof. On the way back every owned field and owned baggage member
+//! is removed from the response and its trailers, whatever its status: a handler that copies fields
+//! over does not hand a context to the client.
 //!
 //! A refusal is problem details with the reason and an id; see [`Refused`](crate::Refused).
 //!

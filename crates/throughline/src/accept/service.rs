@@ -8,7 +8,6 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response};
 use http_body::Body;
-use throughline_core::baggage::{Baggage, Limits};
 use throughline_core::time::Timestamp;
 use tower_service::Service;
 
@@ -16,12 +15,11 @@ use super::decide::{Decision, decide, waits_for_keys};
 use super::future::ResponseFuture;
 use super::layer::Config;
 use crate::body::ResponseBody;
-use crate::carrier::strip;
 use crate::context::{Installed, Outcome};
 use crate::observe::Event;
+use crate::protocol::Protocol;
 use crate::refused::Refused;
 use crate::request::RequestView;
-use crate::witness::baggage_lines;
 
 /// Lets a request through with an admitted context, or refuses it. See the [module](super).
 #[derive(Clone)]
@@ -76,7 +74,7 @@ where
             return ResponseFuture::waiting(wait, ready, request, Arc::clone(config));
         }
         match settle(config, decision, &mut request) {
-            Ok(()) => ResponseFuture::inner(self.inner.call(request)),
+            Ok(()) => ResponseFuture::inner(self.inner.call(request), Arc::clone(&config.owned)),
             Err(refused) => ResponseFuture::refused(&refused),
         }
     }
@@ -94,6 +92,7 @@ pub(super) fn decide_finally<B>(
 
 /// Carries a decision out: strips, installs, and tells the observer.
 fn settle<B>(config: &Config, decision: Decision, request: &mut Request<B>) -> Result<(), Refused> {
+    let protocol = Protocol::of(request.headers());
     let outcome = match decision {
         Decision::Admit(admitted) => {
             config.observe.observe(&Event::Accepted(&admitted));
@@ -101,7 +100,7 @@ fn settle<B>(config: &Config, decision: Decision, request: &mut Request<B>) -> R
         }
         Decision::Anonymous => Outcome::Anonymous,
         Decision::Report(refusal, verified) => {
-            let refused = Refused::new(refusal, config.position);
+            let refused = Refused::new(refusal, config.position).over(protocol);
             config.observe.observe(&Event::Reported {
                 refused: &refused,
                 verified: Some(&verified),
@@ -109,7 +108,7 @@ fn settle<B>(config: &Config, decision: Decision, request: &mut Request<B>) -> R
             Outcome::Reported(refused)
         }
         Decision::Refuse(refusal, verified) => {
-            let refused = Refused::new(refusal, config.position);
+            let refused = Refused::new(refusal, config.position).over(protocol);
             config.observe.observe(&Event::Refused {
                 refused: &refused,
                 verified: verified.as_ref(),
@@ -117,8 +116,7 @@ fn settle<B>(config: &Config, decision: Decision, request: &mut Request<B>) -> R
             return Err(refused);
         }
     };
-    strip(&config.owned, request.headers_mut());
-    strip_baggage(config, request);
+    config.owned.strip(request.headers_mut());
     if let (Some(field), Outcome::Admitted(admitted)) = (&config.legacy_header, &outcome)
         && let Some(tenant) = admitted.tenant()
         && let Ok(value) = HeaderValue::from_str(tenant.as_str())
@@ -129,27 +127,10 @@ fn settle<B>(config: &Config, decision: Decision, request: &mut Request<B>) -> R
     request.extensions_mut().insert(Installed {
         outcome,
         position: config.position,
+        protocol,
         observe: Arc::clone(&config.observe),
     });
     Ok(())
-}
-
-/// Takes our members out of the baggage, and leaves those of others as they are.
-fn strip_baggage<B>(config: &Config, request: &mut Request<B>) {
-    if config.baggage_keys.is_empty() || !request.headers().contains_key("baggage") {
-        return;
-    }
-    let keys: Vec<&str> = config.baggage_keys.iter().map(AsRef::as_ref).collect();
-    // Baggage over its limits was not parsed, so our members cannot be told apart: all of it goes.
-    let rest = Baggage::read(baggage_lines(request.headers()), Limits::default())
-        .ok()
-        .and_then(|baggage| baggage.without(&keys))
-        .and_then(|rest| HeaderValue::from_bytes(&rest).ok());
-    request.headers_mut().remove("baggage");
-    if let Some(rest) = rest {
-        // `insert` would panic in a map that is full.
-        let _ = request.headers_mut().try_insert("baggage", rest);
-    }
 }
 
 impl<S: fmt::Debug> fmt::Debug for Accept<S> {

@@ -38,29 +38,56 @@ pub(super) fn check_body(
 ) -> Result<(), Refusal> {
     let document = read(headers, text)?;
     fields.iter().try_for_each(|field| {
-        let seen = match document
-            .as_ref()
-            .and_then(|document| document.pointer(&field.pointer))
-        {
+        let seen = match &document {
+            Some(document) => see(document, &field.pointer),
             None => Sighting::Absent,
-            Some(Value::String(text)) => Sighting::Value(Cow::Borrowed(text)),
-            Some(
-                Value::Null
-                | Value::Bool(_)
-                | Value::Number(_)
-                | Value::Array(_)
-                | Value::Object(_),
-            ) => Sighting::Undecodable,
         };
         field.rule.compare(&seen, context)
     })
 }
 
-/// The document; none where the body is empty, or declares itself to be something else than JSON.
-fn read(headers: &HeaderMap, text: &[u8]) -> Result<Option<Value>, Refusal> {
-    if text.is_empty() || !is_json(headers)? {
+/// What is at a JSON Pointer (RFC 6901).
+///
+/// A member whose name differs in case only is the same one to some parsers, so beside or instead
+/// of the named one it is ambiguous, at each step of the way.
+pub(super) fn see<'d>(document: &'d Value, pointer: &str) -> Sighting<'d> {
+    let mut here = document;
+    for step in pointer.split('/').skip(1) {
+        let step = step.replace("~1", "/").replace("~0", "~");
+        let next = match here {
+            Value::Object(members) => {
+                let mut alike = members.keys().filter(|name| is_alike(name, &step));
+                if alike.any(|name| *name != step) {
+                    return Sighting::Ambiguous;
+                }
+                members.get(&step)
+            }
+            Value::Array(items) => step.parse::<usize>().ok().and_then(|n| items.get(n)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+        };
+        match next {
+            Some(next) => here = next,
+            None => return Sighting::Absent,
+        }
+    }
+    match here {
+        Value::String(text) => Sighting::Value(Cow::Borrowed(text)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            Sighting::Undecodable
+        }
+    }
+}
+
+fn is_alike(name: &str, step: &str) -> bool {
+    name.eq_ignore_ascii_case(step)
+}
+
+/// The document; none where the body is empty.
+pub(super) fn read(headers: &HeaderMap, text: &[u8]) -> Result<Option<Value>, Refusal> {
+    if text.is_empty() {
         return Ok(None);
     }
+    check_type(headers)?;
     json::parse(text).map(Some).map_err(|error| {
         let reason = if error.is_duplicate_member() {
             Reason::ContextAmbiguous
@@ -71,14 +98,16 @@ fn read(headers: &HeaderMap, text: &[u8]) -> Result<Option<Value>, Refusal> {
     })
 }
 
-/// Whether the handler will take the body for JSON. Without a type it may, so it is read as such.
-fn is_json(headers: &HeaderMap) -> Result<bool, Refusal> {
+/// A body that calls itself something else than JSON may name another tenant to whoever reads it as
+/// that, and would not be seen here. Without a type it is read as JSON.
+fn check_type(headers: &HeaderMap) -> Result<(), Refusal> {
+    let refuse = |reason| Err(Refusal::new(reason).at(Place::header("content-type")));
     let mut types = headers.get_all(CONTENT_TYPE).iter();
     let Some(declared) = types.next() else {
-        return Ok(true);
+        return Ok(());
     };
     if types.next().is_some() {
-        return Err(Refusal::new(Reason::ContextAmbiguous).at(Place::header("content-type")));
+        return refuse(Reason::ContextAmbiguous);
     }
     let essence = declared
         .as_bytes()
@@ -86,5 +115,9 @@ fn is_json(headers: &HeaderMap) -> Result<bool, Refusal> {
         .next()
         .unwrap_or_default();
     let essence = essence.trim_ascii().to_ascii_lowercase();
-    Ok(essence == b"application/json" || essence == b"text/json" || essence.ends_with(b"+json"))
+    if essence == b"application/json" || essence == b"text/json" || essence.ends_with(b"+json") {
+        Ok(())
+    } else {
+        refuse(Reason::ContextMalformed)
+    }
 }

@@ -20,8 +20,8 @@ use tower_service::Service;
 use super::buffered::BufferedBody;
 use super::decide::check_body;
 use super::layer::Config;
-use super::service::position;
 use crate::body::ResponseBody;
+use crate::context::position;
 use crate::observe::Event;
 use crate::refused::Refused;
 

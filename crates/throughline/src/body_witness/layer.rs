@@ -105,7 +105,12 @@ impl BodyWitnessBuilder {
         pointer: &str,
         change: impl FnOnce(WitnessRule) -> WitnessRule,
     ) -> Self {
-        if !pointer.starts_with('/') || pointer.len() == 1 {
+        // RFC 6901 §3: `~` begins an escape.
+        let is_escaped = pointer
+            .split('~')
+            .skip(1)
+            .all(|after| after.starts_with(['0', '1']));
+        if !pointer.starts_with('/') || pointer.len() == 1 || !is_escaped {
             self.problems.push(format!(
                 "body field `{pointer}` is no json pointer to a member, expected as in \
                  `/order/tenant_id`"

@@ -8,9 +8,11 @@
 //! 3. The body is buffered up to a [cap](BodyWitnessBuilder::with_max_bytes) (`body_oversized`) and
 //!    a [deadline](BodyWitnessBuilder::with_deadline) (`body_timeout`).
 //! 4. It is strict JSON: a member that occurs twice, at any depth, is `context_ambiguous`; another
-//!    syntax error is `context_malformed`.
-//! 5. Each declared field is compared. A field that is no text is `context_malformed`; an absent
-//!    one is `witness_missing`, unless it is optional; another value is `tenant_mismatch`.
+//!    syntax error, or a `Content-Type` of something else, is `context_malformed`. Only an empty
+//!    body is no body.
+//! 5. Each declared field is compared. A field that is no text is `context_malformed`; one whose
+//!    name differs in case is `context_ambiguous`, as it is the same to some parsers; an absent one
+//!    is `witness_missing`, unless it is optional; another value is `tenant_mismatch`.
 //!
 //! The handler gets the bytes and the trailers as they came.
 //!

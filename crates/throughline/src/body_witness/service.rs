@@ -9,7 +9,6 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
-use throughline_core::reason::Position;
 use tower_service::Service;
 
 use super::buffered::BufferedBody;
@@ -17,7 +16,7 @@ use super::decide::check_head;
 use super::future::ResponseFuture;
 use super::layer::Config;
 use crate::body::ResponseBody;
-use crate::context::{Installed, admitted};
+use crate::context::{admitted, position};
 use crate::observe::Event;
 use crate::refused::Refused;
 
@@ -88,12 +87,6 @@ where
             }
         }
     }
-}
-
-pub(super) fn position(extensions: &http::Extensions) -> Position {
-    extensions
-        .get::<Installed>()
-        .map_or(Position::Inside, |installed| installed.position)
 }
 
 impl<S: fmt::Debug> fmt::Debug for BodyWitness<S> {

@@ -103,6 +103,11 @@ pub struct RequireBuilder {
 impl RequireBuilder {
     /// Demands a scope token; repeated calls add up. Default: none.
     pub fn scope(mut self, scope: &str) -> Self {
+        if scope.is_empty() {
+            // It would demand nothing, which nobody asks for on purpose.
+            self.problems
+                .push("scope is empty, expected a scope token".into());
+        }
         match self.config.requirement.clone().add_scope(scope) {
             Ok(requirement) => self.config.requirement = requirement,
             Err(error) => self.problems.push(format!("scope `{scope}`: {error}")),

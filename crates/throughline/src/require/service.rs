@@ -12,7 +12,7 @@ use tower_service::Service;
 use super::future::ResponseFuture;
 use super::layer::Config;
 use crate::body::ResponseBody;
-use crate::context::{Installed, Outcome, admitted};
+use crate::context::{Installed, Outcome, admitted, position, protocol};
 use crate::mode::Mode;
 use crate::observe::Event;
 use crate::refused::{Challenge, Refused};
@@ -100,12 +100,8 @@ fn decide(config: &Config, request: &RequestView<'_>) -> Result<(), Refused> {
                 max_age: requirement.max_age(),
                 classes: (!classes.is_empty()).then(|| classes.join(" ").into()),
             };
-            let position = request
-                .extensions()
-                .get::<Installed>()
-                .map(|installed| installed.position);
-            let position = position.unwrap_or(throughline_core::reason::Position::Inside);
-            Refused::with_challenge(refusal, position, challenge)
+            Refused::with_challenge(refusal, position(request.extensions()), challenge)
+                .over(protocol(request.extensions()))
         })
 }
 

@@ -56,7 +56,7 @@ impl HostSource {
                     "proxy `{proxy}` is not an address or network, expected as in `10.0.0.0/8`"
                 ))
             })?;
-            self.proxies.push(net);
+            self.proxies.push(canonical(net));
         }
         Ok(())
     }
@@ -80,25 +80,43 @@ impl HostSource {
     }
 }
 
-/// RFC 9112 §3.2 and RFC 9113 §8.3.1: `Host` and `:authority`, where both are there, are equal.
+/// An IPv4 network that was written as IPv6 addresses that map it, as the peer is compared.
+fn canonical(net: IpNet) -> IpNet {
+    const MAPPED: u8 = 96;
+    match (
+        net.addr().to_canonical(),
+        net.prefix_len().checked_sub(MAPPED),
+    ) {
+        (IpAddr::V4(address), Some(prefix)) if net.addr().is_ipv6() => {
+            IpNet::new(IpAddr::V4(address), prefix).unwrap_or(net)
+        }
+        (IpAddr::V4(_) | IpAddr::V6(_), _) => net,
+    }
+}
+
+/// RFC 9112 §3.2 and RFC 9113 §8.3.1: one `Host` at most, and equal to `:authority` where both are
+/// there.
 fn host<'r>(request: &RequestView<'r>) -> Sighting<'r> {
     let authority = request
         .uri()
         .authority()
         .map(|authority| authority.as_str().as_bytes());
-    let fields = request
-        .headers()
-        .get_all(http::header::HOST)
-        .iter()
-        .map(|host| host.as_bytes());
-    one_of(authority.into_iter().chain(fields))
+    let fields = request.headers().get_all(http::header::HOST);
+    if fields.iter().nth(1).is_some() {
+        return Sighting::Ambiguous;
+    }
+    one_of(
+        authority
+            .into_iter()
+            .chain(fields.iter().map(|host| host.as_bytes())),
+    )
 }
 
 fn forwarded<'r>(request: &RequestView<'r>) -> Sighting<'r> {
     let fields = request.headers().get_all("x-forwarded-host");
-    match fields.iter().count() {
-        0 | 1 => one_of(fields.iter().map(|host| host.as_bytes())),
-        _ => Sighting::Ambiguous,
+    match fields.iter().nth(1) {
+        None => one_of(fields.iter().map(|host| host.as_bytes())),
+        Some(_) => Sighting::Ambiguous,
     }
 }
 
@@ -128,7 +146,7 @@ fn normal(host: &[u8]) -> Option<Cow<'_, str>> {
     };
     let host = host.strip_suffix('.').unwrap_or(host);
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
-    if host.is_empty() || !host.bytes().all(plain) {
+    if host.split('.').any(str::is_empty) || !host.bytes().all(plain) {
         return None;
     }
     if host.bytes().any(|b| b.is_ascii_uppercase()) {
@@ -140,7 +158,7 @@ fn normal(host: &[u8]) -> Option<Cow<'_, str>> {
 
 fn label<'r>(host: Cow<'r, str>, domain: &str) -> Sighting<'r> {
     let len = match host.strip_suffix(domain) {
-        None | Some("") => return Sighting::Absent,
+        None => return Sighting::Absent,
         Some(label) if label.contains('.') => return Sighting::Undecodable,
         Some(label) => label.len(),
     };

@@ -79,10 +79,14 @@ impl Witness {
     /// The parameter `name` of whichever of these path templates matches: `/t/{name}/orders`, or
     /// `/t/{name}/{*rest}` for everything below.
     ///
+    /// A path that matches only once it is tidied (decoded, slashes merged or dropped, dot segments
+    /// removed) is ambiguous: somebody behind us may tidy it.
+    ///
     /// # Errors
     ///
-    /// A template does not start with `/` or lacks the parameter; or two templates match a common
-    /// path and have the parameter at different places, so that which one counts would be chance.
+    /// A template is no path, or does not have the parameter exactly once; or two templates match a
+    /// common path and have the parameter at different places, so that which one counts would be
+    /// chance.
     pub fn path_in<'t>(
         name: &str,
         templates: impl IntoIterator<Item = &'t str>,
@@ -154,7 +158,8 @@ impl Witness {
         Ok(self)
     }
 
-    /// The query parameter `name`. A repeated one is ambiguous.
+    /// The query parameter `name`. A repeated one, one whose name only looks like it and one beside
+    /// a `;` are ambiguous.
     pub fn query(name: &str) -> Self {
         Self::new(
             Place::new("query parameter", name.to_owned()),
@@ -270,7 +275,7 @@ impl Witness {
     /// Whether an exact `path` matches one of this witness's templates.
     pub(crate) fn claims_path(&self, path: &str) -> bool {
         match &self.source {
-            Source::PathOfTemplates(templates) => templates.matches(path),
+            Source::PathOfTemplates(templates) => templates.claims(path),
             Source::Baggage(_)
             | Source::Custom(_)
             | Source::Header(_)
@@ -300,17 +305,26 @@ pub(crate) fn owned_header(name: &str) -> Result<HeaderName, ConfigError> {
              merged by hops on the way"
             ))
         })?;
-    const NEEDED: [&str; 10] = [
+    const NEEDED: [&str; 18] = [
         "authorization",
         "baggage",
         "connection",
+        "content-encoding",
         "content-length",
         "content-type",
+        "cookie",
+        "expect",
+        "forwarded",
         "host",
         "te",
         "traceparent",
+        "tracestate",
+        "trailer",
         "transfer-encoding",
         "txn-token",
+        "upgrade",
+        // Only as `Witness::behind_proxies`, which asks who sent it.
+        "x-forwarded-host",
     ];
     if NEEDED.contains(&field.as_str()) {
         return Err(ConfigError::new(format!(

@@ -12,9 +12,12 @@ use crate::request::RequestView;
 pub(super) fn of_route<'r>(request: &RequestView<'r>, name: &str) -> Sighting<'r> {
     #[cfg(feature = "axum")]
     if let Some(route) = request.extensions().get::<axum::extract::MatchedPath>() {
-        return match place_of(route.as_str(), name) {
-            Some(place) => segment(request.uri().path(), place),
-            None => Sighting::Absent,
+        let mut places = places_of(route.as_str(), name);
+        return match (places.next(), places.next()) {
+            (None, _) => Sighting::Absent,
+            (Some(place), None) => segment(request.uri().path(), place),
+            // Nested routers may both have it; which one a handler reads depends on how it asks.
+            (Some(_), Some(_)) => Sighting::Ambiguous,
         };
     }
     let _ = (request, name);
@@ -22,14 +25,36 @@ pub(super) fn of_route<'r>(request: &RequestView<'r>, name: &str) -> Sighting<'r
 }
 
 /// The segment at `index`, percent-decoded once, as routers hand it to handlers.
+///
+/// It is ambiguous where somebody behind us who tidies the path first (RFC 3986 §6.2.2.3, merged
+/// slashes) would find another segment at that place.
 pub(super) fn segment(path: &str, index: usize) -> Sighting<'_> {
-    match segments(path).nth(index) {
-        None | Some("") => Sighting::Absent,
+    if has_dot_segments(path) {
+        return Sighting::Ambiguous;
+    }
+    let mut rest = segments(path);
+    for _ in 0..index {
+        match rest.next() {
+            Some("") => return absent_at_end(rest),
+            Some(_) => {}
+            None => return Sighting::Absent,
+        }
+    }
+    match rest.next() {
+        Some("") => absent_at_end(rest),
+        None => Sighting::Absent,
         Some(raw) => match percent_decode_str(raw).decode_utf8() {
-            Ok(Cow::Borrowed(text)) => Sighting::Value(Cow::Borrowed(text)),
-            Ok(Cow::Owned(text)) => Sighting::Value(Cow::Owned(text)),
+            Ok(text) => Sighting::Value(text),
             Err(_) => Sighting::Undecodable,
         },
+    }
+}
+
+/// What an empty segment says: the path ends in a slash, or has two where one was meant.
+fn absent_at_end<'r>(mut rest: std::str::Split<'_, char>) -> Sighting<'r> {
+    match rest.next() {
+        None => Sighting::Absent,
+        Some(_) => Sighting::Ambiguous,
     }
 }
 
@@ -37,8 +62,29 @@ fn segments(path: &str) -> std::str::Split<'_, char> {
     path.strip_prefix('/').unwrap_or(path).split('/')
 }
 
-fn place_of(template: &str, name: &str) -> Option<usize> {
-    segments(template).position(|segment| parameter(segment) == Some(name))
+/// Whether removing dot segments would change the path for some reader: spelt plainly or as percent
+/// escapes, between slashes of either kind, with path parameters behind them (`..;x`).
+fn has_dot_segments(path: &str) -> bool {
+    // The usual path has neither a dot nor an escape at the start of a segment.
+    if !path.contains("/.") && !path.contains(['%', '\\']) {
+        return false;
+    }
+    tidied(path)
+        .split(['/', '\\'])
+        .map(|segment| segment.split(';').next().unwrap_or_default())
+        .any(|segment| segment == "." || segment == "..")
+}
+
+fn tidied(path: &str) -> Cow<'_, str> {
+    percent_decode_str(path).decode_utf8_lossy()
+}
+
+/// The places of `{name}` in a template.
+fn places_of<'t>(template: &'t str, name: &'t str) -> impl Iterator<Item = usize> + 't {
+    let places = segments(template).enumerate();
+    places
+        .filter(move |(_, segment)| parameter(segment) == Some(name))
+        .map(|(place, _)| place)
 }
 
 /// The name of a `{name}` segment.
@@ -56,7 +102,6 @@ fn is_rest(segment: &str) -> bool {
 /// Path templates that share a parameter, checked for ambiguity when they are made.
 #[derive(Clone, Debug)]
 pub(super) struct Templates {
-    name: Box<str>,
     /// Sorted, so that nothing depends on the order of declaration.
     templates: Vec<(Box<str>, usize)>,
 }
@@ -66,16 +111,15 @@ impl Templates {
         name: &str,
         templates: impl IntoIterator<Item = &'t str>,
     ) -> Result<Self, ConfigError> {
+        if name.is_empty() {
+            return Err(ConfigError::new("the name of a path parameter is empty"));
+        }
+        let mut templates: Vec<&str> = templates.into_iter().collect();
+        templates.sort_unstable();
+        templates.dedup();
         let mut known: Vec<(Box<str>, usize)> = Vec::new();
         for template in templates {
-            if !template.starts_with('/') {
-                return Err(ConfigError::new(format!(
-                    "path template `{template}` does not start with `/`"
-                )));
-            }
-            let place = place_of(template, name).ok_or_else(|| {
-                ConfigError::new(format!("path template `{template}` has no `{{{name}}}`"))
-            })?;
+            let place = place_in(template, name)?;
             for (other, other_place) in &known {
                 if place != *other_place && overlap(template, other) {
                     return Err(ConfigError::new(format!(
@@ -91,30 +135,56 @@ impl Templates {
                 "no path template is given for `{{{name}}}`"
             )));
         }
-        known.sort();
-        Ok(Self {
-            name: name.into(),
-            templates: known,
-        })
+        Ok(Self { templates: known })
     }
 
-    pub(super) fn matches(&self, path: &str) -> bool {
-        self.templates
-            .iter()
-            .any(|(template, _)| matches(template, path))
+    /// Whether something is seen at `path`.
+    pub(super) fn claims(&self, path: &str) -> bool {
+        self.see(path) != Sighting::Absent
     }
 
     pub(super) fn see<'r>(&self, path: &'r str) -> Sighting<'r> {
-        debug_assert!(!self.name.is_empty());
-        // All templates that match this path agree on the place: `new` saw to it.
-        match self
-            .templates
-            .iter()
-            .find(|(template, _)| matches(template, path))
-        {
-            Some((_, place)) => segment(path, *place),
-            None => Sighting::Absent,
+        // All templates that match a path agree on the place: `new` saw to it.
+        let place = |path: &str| {
+            let mut templates = self.templates.iter();
+            templates.find_map(|(template, place)| matches(template, path).then_some(*place))
+        };
+        if let Some(place) = place(path) {
+            return segment(path, place);
         }
+        // A router that decodes, merges slashes or drops the last one may still match.
+        let tidied = tidied(path);
+        let parts: Vec<&str> = tidied.split('/').filter(|part| !part.is_empty()).collect();
+        if has_dot_segments(path) || place(&format!("/{}", parts.join("/"))).is_some() {
+            Sighting::Ambiguous
+        } else {
+            Sighting::Absent
+        }
+    }
+}
+
+/// The one place of `{name}` in a template that can match a path.
+fn place_in(template: &str, name: &str) -> Result<usize, ConfigError> {
+    if !template.starts_with('/') || template.contains(['?', '#']) {
+        return Err(ConfigError::new(format!(
+            "path template `{template}` is unusable, expected a path as in `/t/{{{name}}}`"
+        )));
+    }
+    let mut rests = segments(template).skip_while(|segment| !is_rest(segment));
+    if rests.nth(1).is_some() {
+        return Err(ConfigError::new(format!(
+            "path template `{template}` goes on after its rest, expected the rest at the end"
+        )));
+    }
+    let mut places = places_of(template, name);
+    match (places.next(), places.next()) {
+        (Some(place), None) => Ok(place),
+        (Some(_), Some(_)) => Err(ConfigError::new(format!(
+            "path template `{template}` has `{{{name}}}` twice"
+        ))),
+        (None, _) => Err(ConfigError::new(format!(
+            "path template `{template}` has no `{{{name}}}`"
+        ))),
     }
 }
 

@@ -3,24 +3,27 @@
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
+use throughline_core::carrier::looks_like;
 use throughline_core::witness::Sighting;
 
 /// The parameter `name`, read as `application/x-www-form-urlencoded`.
 ///
-/// A name that only looks like it (another case, `name[]`) is another parameter to some parsers
-/// and the same to others, so it makes the witness ambiguous.
+/// A name that only looks like it (another case, `_` for `-`, `name[]`) is another parameter to
+/// some parsers and the same to others, so it makes the witness ambiguous. So does a `;` beside it,
+/// which separates parameters to some and is part of a value to others.
 pub(super) fn parameter<'r>(query: Option<&'r str>, name: &str) -> Sighting<'r> {
     let mut found = None;
-    for pair in query.unwrap_or_default().split(['&', ';']) {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        match decode(key) {
-            Some(key) if key == name => {
-                if found.replace(value).is_some() {
-                    return Sighting::Ambiguous;
-                }
+    for piece in query.unwrap_or_default().split('&') {
+        let is_split = piece.contains(';');
+        for pair in piece.split(';') {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let Some(key) = decode(key) else { continue };
+            if !is_alike(&key, name) {
+                continue;
             }
-            Some(key) if looks_like(&key, name) => return Sighting::Ambiguous,
-            Some(_) | None => {}
+            if is_split || key != name || found.replace(value).is_some() {
+                return Sighting::Ambiguous;
+            }
         }
     }
     match found.map(decode) {
@@ -30,9 +33,9 @@ pub(super) fn parameter<'r>(query: Option<&'r str>, name: &str) -> Sighting<'r> 
     }
 }
 
-fn looks_like(key: &str, name: &str) -> bool {
-    let bare = key.split_once('[').map_or(key, |(bare, _)| bare);
-    bare.eq_ignore_ascii_case(name)
+fn is_alike(key: &str, name: &str) -> bool {
+    let bare = key.split(['[', '\0']).next().unwrap_or_default();
+    key == name || looks_like(name, bare.trim())
 }
 
 fn decode(text: &str) -> Option<Cow<'_, str>> {

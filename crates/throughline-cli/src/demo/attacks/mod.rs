@@ -1,0 +1,238 @@
+//! Attacks: each is a name, what it does, what must become of it, and the honest twin.
+//!
+//! An attack *held* only if the call was refused with the status and the reason expected, nothing
+//! in the answer names a tenant, a user, a key or an issuer, and no handler ran, not even in a
+//! service behind. Its twin differs in the attacked thing only, and must be served under the right
+//! tenant: an attack that is refused because the request was broken proves nothing.
+
+mod arena;
+mod bearers;
+mod construction;
+mod forgeries;
+mod freshness;
+mod grants;
+mod headers;
+mod judge;
+mod keys;
+mod lifetimes;
+mod paths;
+mod tokens;
+mod wire;
+mod witnesses;
+
+use std::collections::BTreeSet;
+use std::pin::Pin;
+
+use throughline::Reason;
+use throughline_core::reason::Position;
+
+use self::arena::Arena;
+use self::wire::Call;
+use super::net::Failure;
+use super::report::{AttackReport, Progress};
+use super::system::System;
+
+/// Where an attack arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Hop {
+    Edge,
+    Tokens,
+    Orders,
+    Billing,
+    /// A layer that is being built, before any request.
+    Build,
+    /// The machinery of these attacks itself.
+    Kit,
+}
+
+impl Hop {
+    pub(super) const ALL: [Self; 6] = [
+        Self::Edge,
+        Self::Tokens,
+        Self::Orders,
+        Self::Billing,
+        Self::Build,
+        Self::Kit,
+    ];
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Edge => "edge",
+            Self::Tokens => "tokens",
+            Self::Orders => "orders",
+            Self::Billing => "billing",
+            Self::Build => "build",
+            Self::Kit => "kit",
+        }
+    }
+
+    fn position(self) -> Position {
+        match self {
+            Self::Edge => Position::Edge,
+            Self::Tokens | Self::Orders | Self::Billing | Self::Build | Self::Kit => {
+                Position::Inside
+            }
+        }
+    }
+}
+
+/// What must become of an attack.
+#[derive(Clone, Copy, Debug)]
+enum Expected {
+    /// Every call is refused, each with one of these reasons.
+    Refused(&'static [Reason]),
+    /// The call is served, and the attacked thing changed nothing.
+    Neutralised,
+    /// Something that is no answer to a call.
+    Word(&'static str),
+}
+
+impl Expected {
+    fn words(self) -> BTreeSet<String> {
+        match self {
+            Self::Refused(reasons) => reasons.iter().map(ToString::to_string).collect(),
+            Self::Neutralised => [NEUTRALISED.to_owned()].into(),
+            Self::Word(word) => [word.to_owned()].into(),
+        }
+    }
+}
+
+const NEUTRALISED: &str = "neutralised";
+
+/// One attack.
+struct Attack {
+    /// Stable; the failure's id where it reproduces one of the catalogue.
+    id: &'static str,
+    title: &'static str,
+    hop: Hop,
+    expected: Expected,
+    run: Run,
+}
+
+/// How an attack is carried out.
+enum Run {
+    Pair(fn(&Arena<'_>) -> Result<Pair, Failure>),
+    /// Several steps that change the system between calls.
+    Scene(for<'a> fn(&'a Arena<'a>) -> Scene<'a>),
+}
+
+/// What one scene does. Boxed, as scenes stand in one table; each runs once.
+type Scene<'a> = Pin<Box<dyn Future<Output = Result<Finding, Failure>> + Send + 'a>>;
+
+/// Calls that attack, and calls that differ from them in the attacked thing only.
+struct Pair {
+    attacks: Vec<Call>,
+    /// Each with the tenant that must be reported.
+    twins: Vec<(Call, &'static str)>,
+}
+
+impl Pair {
+    /// One call against one of tenant `acme`.
+    fn new(attack: Call, twin: Call) -> Self {
+        Self {
+            attacks: vec![attack],
+            twins: vec![(twin, "acme")],
+        }
+    }
+
+    /// Several calls against one of tenant `acme`.
+    fn several(attacks: impl IntoIterator<Item = Call>, twin: Call) -> Self {
+        Self {
+            attacks: attacks.into_iter().collect(),
+            twins: vec![(twin, "acme")],
+        }
+    }
+}
+
+/// What came of an attack.
+struct Finding {
+    /// Each different outcome of its calls, in a word.
+    got: BTreeSet<String>,
+    twin_ok: bool,
+}
+
+const fn pair(
+    id: &'static str,
+    hop: Hop,
+    title: &'static str,
+    expected: &'static [Reason],
+    run: fn(&Arena<'_>) -> Result<Pair, Failure>,
+) -> Attack {
+    Attack {
+        id,
+        title,
+        hop,
+        expected: Expected::Refused(expected),
+        run: Run::Pair(run),
+    }
+}
+
+const fn harmless(
+    id: &'static str,
+    hop: Hop,
+    title: &'static str,
+    run: fn(&Arena<'_>) -> Result<Pair, Failure>,
+) -> Attack {
+    Attack {
+        id,
+        title,
+        hop,
+        expected: Expected::Neutralised,
+        run: Run::Pair(run),
+    }
+}
+
+const fn scene(
+    id: &'static str,
+    hop: Hop,
+    title: &'static str,
+    expected: Expected,
+    run: for<'a> fn(&'a Arena<'a>) -> Scene<'a>,
+) -> Attack {
+    Attack {
+        id,
+        title,
+        hop,
+        expected,
+        run: Run::Scene(run),
+    }
+}
+
+/// Every attack, by hop.
+fn all() -> Vec<&'static Attack> {
+    let tables: [&[Attack]; 12] = [
+        &headers::ATTACKS,
+        &witnesses::ATTACKS,
+        &paths::ATTACKS,
+        &tokens::ATTACKS,
+        &forgeries::ATTACKS,
+        &lifetimes::ATTACKS,
+        &freshness::ATTACKS,
+        &keys::ATTACKS,
+        &grants::ATTACKS,
+        &bearers::ATTACKS,
+        &construction::ATTACKS,
+        &judge::ATTACKS,
+    ];
+    let mut all: Vec<_> = tables.into_iter().flatten().collect();
+    all.sort_by_key(|attack| attack.hop);
+    all
+}
+
+/// Carries out every attack, one after the other.
+pub(super) async fn run(
+    system: &System,
+    progress: &mut Progress,
+) -> Result<Vec<AttackReport>, Failure> {
+    let arena = Arena::new(system)?;
+    let all = all();
+    let mut reports = Vec::with_capacity(all.len());
+    for (number, attack) in all.iter().enumerate() {
+        progress.attack(number + 1, all.len(), attack.id);
+        reports.push(judge::run(&arena, attack).await);
+    }
+    Ok(reports)
+}
+
+#[cfg(test)]
+mod tests;

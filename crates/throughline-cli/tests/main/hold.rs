@@ -1,0 +1,176 @@
+//! `demo --hold`, attacked with tools of our own.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::throughline;
+
+struct Held {
+    child: Child,
+    line: Value,
+}
+
+impl Held {
+    fn start() -> Self {
+        let mut child = throughline()
+            .args(["demo", "--hold"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        stdout.read_line(&mut line).unwrap();
+        Self {
+            child,
+            line: serde_json::from_str(&line).unwrap(),
+        }
+    }
+
+    fn address(&self, service: &str) -> &str {
+        let url = self.line["services"][service].as_str().unwrap();
+        url.strip_prefix("http://").unwrap()
+    }
+
+    fn get(&self, service: &str, path: &str, field: &str) -> (u16, String) {
+        get(self.address(service), path, field)
+    }
+
+    #[cfg(unix)]
+    fn stop(mut self, signal: &str) -> ExitStatus {
+        let addresses =
+            ["edge", "orders", "billing", "idp"].map(|name| self.address(name).to_owned());
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args([signal, &pid]).status().unwrap();
+        assert!(sent.success());
+        let status = wait(&mut self.child);
+        for address in addresses {
+            assert!(TcpStream::connect(&address).is_err(), "{address} is open");
+        }
+        status
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn wait(child: &mut Child) -> ExitStatus {
+    for _ in 0..500 {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("it does not stop");
+}
+
+fn get(address: &str, path: &str, field: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    let request =
+        format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{field}\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, answer)
+}
+
+#[cfg(unix)]
+#[test]
+fn the_printed_tokens_open_their_own_tenant_and_no_other() {
+    let held = Held::start();
+    let line = &held.line;
+    assert_eq!(line["trust_domain"], "demo.internal");
+
+    let users = line["users"].as_array().unwrap();
+    assert!(users.len() >= 3);
+    for user in users {
+        let (name, tenant) = (
+            user["name"].as_str().unwrap(),
+            user["tenant"].as_str().unwrap(),
+        );
+        let bearer = format!("authorization: Bearer {}", user["bearer"].as_str().unwrap());
+        let (status, answer) = held.get("edge", &format!("/t/{tenant}/orders"), &bearer);
+        assert_eq!(status, 200, "{answer}");
+        assert!(
+            answer.contains(&format!("\"subject\":\"{name}\"")),
+            "{answer}"
+        );
+        let other = users
+            .iter()
+            .find(|other| other["tenant"] != tenant)
+            .unwrap();
+        let other = other["tenant"].as_str().unwrap();
+        let (status, answer) = held.get("edge", &format!("/t/{other}/orders"), &bearer);
+        assert_eq!(status, 403, "{answer}");
+        assert!(answer.contains("tenant_mismatch"), "{answer}");
+        assert!(
+            !answer.contains(other) && !answer.contains(tenant),
+            "{answer}"
+        );
+    }
+
+    for context in line["contexts"].as_array().unwrap() {
+        let tenant = context["tenant"].as_str().unwrap();
+        let field = format!("txn-token: {}", context["txn_token"].as_str().unwrap());
+        for (service, what) in [("orders", "orders"), ("billing", "invoices")] {
+            let (status, answer) = held.get(service, &format!("/t/{tenant}/{what}"), &field);
+            assert_eq!(status, 200, "{answer}");
+            let (status, answer) = held.get(service, &format!("/t/nobody/{what}"), &field);
+            assert_eq!(status, 403, "{answer}");
+            let (status, answer) = held.get(service, &format!("/t/{tenant}/{what}"), "x-a: b");
+            assert_eq!(status, 400, "{answer}");
+            assert!(answer.contains("context_missing"), "{answer}");
+        }
+    }
+
+    // The keys that were promised verify the contexts that were given.
+    let jwks = line["jwks"]
+        .as_str()
+        .unwrap()
+        .strip_prefix("http://")
+        .unwrap();
+    let (address, path) = jwks.split_once('/').unwrap();
+    let (status, answer) = get(address, &format!("/{path}"), "accept: */*");
+    assert_eq!(status, 200);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("jwks.json");
+    let (_, document) = answer.split_once("\r\n\r\n").unwrap();
+    std::fs::write(&file, document).unwrap();
+    for context in line["contexts"].as_array().unwrap() {
+        let token = context["txn_token"].as_str().unwrap();
+        let file = file.to_str().unwrap();
+        let args = [
+            "verify",
+            "--jwks",
+            file,
+            "--audience",
+            "demo.internal",
+            token,
+        ];
+        let output = crate::run(&args, b"");
+        assert_eq!(crate::code(&output), 0, "{}", crate::stdout(&output));
+        let verdict: Value = serde_json::from_str(crate::stdout(&output)).unwrap();
+        assert_eq!(verdict["context"]["tenant"], context["tenant"]);
+        assert_eq!(verdict["context"]["subject"], context["subject"]);
+    }
+
+    assert_eq!(held.stop("-TERM").code(), Some(0));
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_stops_it_cleanly() {
+    assert_eq!(Held::start().stop("-INT").code(), Some(0));
+}

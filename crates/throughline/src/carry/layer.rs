@@ -1,0 +1,167 @@
+//! The layer and its builder.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use throughline_core::carrier::OwnedFields;
+use throughline_core::projection::{Member, Projection};
+use throughline_core::time::Clock;
+use tower_layer::Layer;
+
+use super::destination::Destinations;
+use super::service::Carry;
+use super::service::Renewal;
+use crate::carrier::Owned;
+use crate::clock::SystemClock;
+use crate::error::ConfigError;
+use crate::observe::{DefaultObserve, Observe};
+use crate::tokens::Tokens;
+use crate::witness::owned_header;
+
+/// Puts [`Carry`] around a client. See the [module](super).
+#[derive(Clone)]
+pub struct CarryLayer {
+    config: Arc<Config>,
+}
+
+impl CarryLayer {
+    /// Starts a layer for these [destinations](Destinations).
+    pub fn builder<'p>(destinations: impl IntoIterator<Item = &'p str>) -> CarryBuilder {
+        let mut problems = Vec::new();
+        let destinations = Destinations::new(destinations).unwrap_or_else(|error| {
+            problems = error.into_problems();
+            Destinations::default()
+        });
+        CarryBuilder {
+            config: Config {
+                destinations,
+                owned: Owned {
+                    fields: OwnedFields::token_only()
+                        .with_max_bytes(OwnedFields::DEFAULT_SENDER_MAX_BYTES),
+                    baggage: Vec::new(),
+                },
+                required: true,
+                renewal: None,
+                clock: Arc::new(SystemClock),
+                observe: Arc::new(DefaultObserve),
+            },
+            problems,
+        }
+    }
+}
+
+impl<S> Layer<S> for CarryLayer {
+    type Service = Carry<S>;
+
+    fn layer(&self, inner: S) -> Carry<S> {
+        Carry::new(inner, Arc::clone(&self.config))
+    }
+}
+
+impl fmt::Debug for CarryLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CarryLayer")
+            .field("destinations", &self.config.destinations)
+            .finish()
+    }
+}
+
+pub(super) struct Config {
+    pub(super) destinations: Destinations,
+    pub(super) owned: Owned,
+    pub(super) required: bool,
+    pub(super) renewal: Option<Renewal>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) observe: Arc<dyn Observe>,
+}
+
+/// Builds a [`CarryLayer`].
+#[must_use = "a builder does nothing until it is built"]
+pub struct CarryBuilder {
+    config: Config,
+    problems: Vec<String>,
+}
+
+impl CarryBuilder {
+    /// Lets calls pass that have no context, without one. Default: they are refused.
+    pub fn allow_missing(mut self) -> Self {
+        self.config.required = false;
+        self
+    }
+
+    /// Replaces tokens that expire within `before`. Default: they are sent as they are until they
+    /// expire.
+    pub fn with_renewal(mut self, tokens: impl Tokens, before: Duration) -> Self {
+        if before < Duration::from_secs(1) {
+            self.problems.push(format!(
+                "renewal is {before:?} before a token expires, expected at least 1s"
+            ));
+        }
+        self.config.renewal = Some(Renewal::new(tokens, before));
+        self
+    }
+
+    /// Owns one more header: it is removed from calls that leave the domain and from responses.
+    /// Headers that a token projects are owned without being named here.
+    pub fn add_owned_header(mut self, name: &str) -> Self {
+        match owned_header(name) {
+            Ok(field) => {
+                let owned = &mut self.config.owned;
+                owned.fields = owned.fields.clone().add_field(field.as_str());
+            }
+            Err(error) => self.problems.extend(error.into_problems()),
+        }
+        self
+    }
+
+    /// Owns one more baggage member, as [`CarryBuilder::add_owned_header`].
+    pub fn add_owned_baggage(mut self, key: &str) -> Self {
+        if Projection::baggage(Member::Tenant, key).is_err() {
+            self.problems.push(format!(
+                "baggage key `{key}` is unusable, expected 1 to 64 bytes of `[a-z0-9.-]`"
+            ));
+        }
+        self.config.owned.baggage.push(key.into());
+        self
+    }
+
+    /// Replaces the cap over the context on the wire, in bytes. Default: 6 KiB, so that a sender
+    /// hears of it before a receiver does.
+    pub fn with_max_bytes(mut self, bytes: usize) -> Self {
+        let owned = &mut self.config.owned;
+        owned.fields = owned.fields.clone().with_max_bytes(bytes);
+        self
+    }
+
+    /// Replaces the clock. Default: the system's.
+    pub fn with_clock(mut self, clock: impl Clock) -> Self {
+        self.config.clock = Arc::new(clock);
+        self
+    }
+
+    /// Replaces what sees the refusals. Default: [`DefaultObserve`].
+    pub fn with_observe(mut self, observe: impl Observe) -> Self {
+        self.config.observe = Arc::new(observe);
+        self
+    }
+
+    /// Builds the layer.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with it: a destination that is unusable or says too much, none at
+    /// all, a header or baggage member that cannot be owned, a renewal that would never happen.
+    pub fn build(self) -> Result<CarryLayer, ConfigError> {
+        ConfigError::all(self.problems)?;
+        Ok(CarryLayer {
+            config: Arc::new(self.config),
+        })
+    }
+}
+
+impl fmt::Debug for CarryBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CarryBuilder").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,275 @@
+//! The service: plumbing around the writing.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, Response};
+use throughline_core::carrier::TOKEN_FIELD;
+use throughline_core::reason::Position;
+use throughline_core::time::{Clock, Timestamp};
+use throughline_core::{Admitted, Reason, Refusal};
+use tokio::sync::OnceCell;
+use tower_service::Service;
+
+use super::future::ResponseFuture;
+use super::layer::Config;
+use super::outgoing::Outgoing;
+use super::write::{strip_message, write_context};
+use crate::carry::CarryError;
+use crate::context::admitted;
+use crate::observe::Event;
+use crate::refused::Refused;
+use crate::tokens::{ReplaceFuture, Replaced, Replacement, Tokens};
+
+/// Sends calls with their context, or not at all. See the [module](super).
+#[derive(Clone)]
+pub struct Carry<S> {
+    inner: S,
+    config: Arc<Config>,
+}
+
+impl<S> Carry<S> {
+    pub(super) fn new(inner: S, config: Arc<Config>) -> Self {
+        Self { inner, config }
+    }
+
+    /// The inner service.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service, to be changed.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The inner service, taken out.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for Carry<S>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone,
+{
+    type Response = Response<R>;
+    type Error = CarryError<S::Error>;
+    type Future = ResponseFuture<S, B>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx).map_err(CarryError::Client)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let config = &self.config;
+        match prepare(config, &mut request, config.clock.now()) {
+            Ok(Prepared::Ready(carried)) => {
+                ResponseFuture::inner(self.inner.call(request), carried, Arc::clone(config))
+            }
+            Ok(Prepared::Renew(parent)) => {
+                // The instance that was polled ready is the one that is called, so it goes along.
+                let clone = self.inner.clone();
+                let ready = mem::replace(&mut self.inner, clone);
+                ResponseFuture::renewing(parent, ready, request, Arc::clone(config))
+            }
+            Err(refusal) => ResponseFuture::refused(refuse(config, refusal)),
+        }
+    }
+}
+
+/// What remains to be done before a call can be sent.
+enum Prepared {
+    /// With what it carries, or would if it stayed in the domain.
+    Ready(Option<Outgoing>),
+    /// The token is about to expire.
+    Renew(Admitted),
+}
+
+/// Steps 1 to 4, but for waiting.
+fn prepare<B>(
+    config: &Config,
+    request: &mut Request<B>,
+    now: Timestamp,
+) -> Result<Prepared, Refusal> {
+    let given = request.extensions_mut().remove::<Outgoing>();
+    let outgoing = given.or_else(|| {
+        admitted(request.extensions())
+            .ok()
+            .cloned()
+            .map(Outgoing::Admitted)
+    });
+
+    // Whether a call leaves the domain cannot be told without a host, and both guesses are wrong.
+    if request.uri().host().is_none() {
+        return Err(Refusal::new(Reason::DestinationMismatch).because(
+            "the call names no host, expected an absolute target (for tonic: `with_origin`)",
+        ));
+    }
+    if !config.destinations.contains(request.uri()) {
+        strip_message(config, outgoing.as_ref(), request.headers_mut());
+        return Ok(Prepared::Ready(outgoing));
+    }
+    let Some(outgoing) = outgoing else {
+        if config.required {
+            return Err(Refusal::new(Reason::ContextMissing)
+                .because("the call was given no context, and its destination requires one"));
+        }
+        strip_message(config, None, request.headers_mut());
+        return Ok(Prepared::Ready(None));
+    };
+    let expires_at = outgoing.context().lifetime().expires_at;
+    if expires_at <= now {
+        return Err(Refusal::new(Reason::ContextExpired)
+            .because(format!("expired at {expires_at}, now is {now}")));
+    }
+    if let (Some(renewal), Outgoing::Admitted(parent)) = (&config.renewal, &outgoing)
+        && expires_at.since(now) <= renewal.before
+    {
+        // A call that has this very token already gets the new one in its place.
+        let headers = request.headers_mut();
+        if headers.get(TOKEN_FIELD).map(HeaderValue::as_bytes) == Some(parent.token()) {
+            remove_one(headers);
+        }
+        return Ok(Prepared::Renew(parent.clone()));
+    }
+    write_context(
+        config,
+        outgoing.token(),
+        outgoing.context(),
+        request.headers_mut(),
+    )?;
+    Ok(Prepared::Ready(Some(outgoing)))
+}
+
+/// Removes the token where it is alone; a second one is left to be refused.
+fn remove_one(headers: &mut HeaderMap) {
+    if headers.get_all(TOKEN_FIELD).iter().count() == 1 {
+        headers.remove(TOKEN_FIELD);
+    }
+}
+
+/// Writes a replaced context.
+pub(super) fn finish<B>(
+    config: &Config,
+    replaced: &Replaced,
+    request: &mut Request<B>,
+) -> Result<(), Refused> {
+    write_context(
+        config,
+        replaced.token(),
+        replaced.context(),
+        request.headers_mut(),
+    )
+    .map_err(|refusal| refuse(config, refusal))
+}
+
+pub(super) fn refuse(config: &Config, refusal: Refusal) -> Refused {
+    let refused = Refused::new(refusal, Position::Inside);
+    config.observe.observe(&Event::Refused {
+        refused: &refused,
+        verified: None,
+    });
+    refused
+}
+
+/// Replaces tokens before they expire, once for all calls that carry the same one.
+pub(super) struct Renewal {
+    tokens: Arc<dyn Tokens>,
+    before: Duration,
+    under_way: Mutex<UnderWay>,
+}
+
+#[derive(Default)]
+struct UnderWay {
+    /// By token, the replacement of it that is there or under way.
+    by_token: HashMap<Bytes, Shared>,
+    /// When it was last cleared of tokens that expired.
+    cleared_at: Timestamp,
+}
+
+#[derive(Clone)]
+struct Shared {
+    /// When the token expires that is replaced: nobody asks for it from then on.
+    expires_at: Timestamp,
+    cell: Arc<OnceCell<Replaced>>,
+}
+
+/// How many tokens may be under renewal at once before calls stop sharing.
+const MAX_SHARED: usize = 4096;
+
+impl Renewal {
+    pub(super) fn new(tokens: impl Tokens, before: Duration) -> Self {
+        Self {
+            tokens: Arc::new(tokens),
+            before,
+            under_way: Mutex::default(),
+        }
+    }
+
+    /// The replacement of `parent`'s token. Whoever comes first asks; a failure is not kept.
+    pub(super) async fn renew(
+        &self,
+        parent: &Admitted,
+        clock: &dyn Clock,
+    ) -> Result<Replaced, Refusal> {
+        let replace = async || {
+            let replacing: ReplaceFuture = self.tokens.replace(parent, Replacement::renewed());
+            let replaced = replacing.await?;
+            // Whoever replaces a token is not believed either.
+            replaced.check(parent)?;
+            // The wait may have been long.
+            replaced.check_alive(clock.now())?;
+            Ok(replaced)
+        };
+        match self.shared(parent, clock.now()) {
+            Some(cell) => cell.get_or_try_init(replace).await.cloned(),
+            None => replace().await,
+        }
+    }
+
+    fn shared(&self, parent: &Admitted, now: Timestamp) -> Option<Arc<OnceCell<Replaced>>> {
+        let mut under_way = self
+            .under_way
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let UnderWay {
+            by_token,
+            cleared_at,
+        } = &mut *under_way;
+        if let Some(shared) = by_token.get_mut(parent.token()) {
+            // A replacement may die before the token it replaces.
+            let replaced = shared.cell.get();
+            if replaced.is_some_and(|replaced| replaced.check_alive(now).is_err()) {
+                shared.cell = Arc::default();
+            }
+            return Some(Arc::clone(&shared.cell));
+        }
+        if by_token.len() >= MAX_SHARED && *cleared_at < now {
+            by_token.retain(|_, shared| shared.expires_at > now);
+            *cleared_at = now;
+        }
+        if by_token.len() >= MAX_SHARED {
+            return None;
+        }
+        let shared = Shared {
+            expires_at: parent.lifetime().expires_at,
+            cell: Arc::default(),
+        };
+        let shared = by_token.entry(parent.token().clone()).or_insert(shared);
+        Some(Arc::clone(&shared.cell))
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for Carry<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Carry")
+            .field("inner", &self.inner)
+            .finish_non_exhaustive()
+    }
+}

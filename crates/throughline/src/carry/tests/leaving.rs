@@ -1,0 +1,127 @@
+//! Steps 1 and 5: what leaves the domain, and what comes back.
+
+use throughline_core::projection::{Member, Projection};
+
+use super::*;
+use crate::fixture::installed;
+
+/// Everything of ours, under each name that some hop reads as ours.
+const OURS: [(&str, &str); 9] = [
+    ("txn-token", "another.chain.token"),
+    ("txn-token", "and.one.more"),
+    ("txn_token", "look.alike.token"),
+    ("x-legacy", "acme"),
+    ("X_Legacy", "acme"),
+    ("x-tenant", "acme"),
+    ("x_tenant", "acme"),
+    ("baggage", "a=1;p=%2C,tenant.id=acme, Tenant.Id=acme;x"),
+    ("baggage", "owned.key=acme,bad%=1"),
+];
+
+/// What is left of it.
+const THEIRS: &str = "baggage: a=1;p=%2C,bad%=1";
+
+fn owning(world: &World) -> CarryBuilder {
+    builder(world)
+        .add_owned_header("X-Legacy")
+        .add_owned_baggage("owned.key")
+}
+
+fn projecting(world: &World) -> crate::TenantContext {
+    let draft = world
+        .draft("acme")
+        .add_projection(Projection::header(Member::Tenant, "x-tenant").unwrap())
+        .add_projection(Projection::baggage(Member::Tenant, "tenant.id").unwrap());
+    world.admit(draft)
+}
+
+// failure: B9
+#[tokio::test]
+async fn a_host_outside_the_domain_gets_nothing_of_ours() {
+    let world = World::new();
+    let cx = projecting(&world);
+    let client = Client::default();
+    for target in [
+        OUTSIDE,
+        "https://api.third-party.example/v1",
+        "http://billing.internal.third-party.example/",
+        "http://billing.internal@third-party.example/",
+        "http://127.0.0.1:8080/",
+    ] {
+        let mut own = request(target, &OURS);
+        *own.extensions_mut() = installed(cx.admitted().clone());
+        for sent in [own, request(target, &OURS).in_context(&cx)] {
+            send(owning(&world), &client, sent).await.unwrap();
+            assert_eq!(lines(&client.last()), [THEIRS], "{target}");
+        }
+    }
+    // A listed host does receive them.
+    let sent = request(INSIDE, &[("baggage", "a=1")]).in_context(&cx);
+    send(owning(&world), &client, sent).await.unwrap();
+    let mut names: Vec<_> = client.last().keys().map(ToString::to_string).collect();
+    names.sort();
+    assert_eq!(names, ["baggage", "txn-token", "x-tenant"]);
+    assert_eq!(client.last()["baggage"], "a=1,tenant.id=acme");
+}
+
+#[tokio::test]
+async fn a_call_that_does_not_say_where_it_goes_is_not_sent() {
+    let world = World::new();
+    let cx = projecting(&world);
+    let client = Client::default();
+    let sent = request("/no/host/at/all", &[]).in_context(&cx);
+    let answer = send(owning(&world), &client, sent).await;
+    assert_eq!(answer.unwrap_err(), (Reason::DestinationMismatch, None));
+}
+
+// failure: B9
+#[tokio::test]
+async fn a_call_that_leaves_needs_no_context_and_no_fresh_one() {
+    let world = World::new();
+    let cx = projecting(&world);
+    let client = Client::default();
+    send(owning(&world), &client, request(OUTSIDE, &[]))
+        .await
+        .unwrap();
+    assert_eq!(lines(&client.last()), [""; 0]);
+    world.clock.turn(1_000_000);
+    let sent = request(OUTSIDE, &OURS).in_context(&cx);
+    send(owning(&world), &client, sent).await.unwrap();
+    assert_eq!(lines(&client.last()), [THEIRS]);
+    // Ours cannot be told apart in baggage over its limits, so all of it stays at home.
+    let many = vec!["k=v"; 65].join(",");
+    let sent = request(OUTSIDE, &[("baggage", &many)]).in_context(&cx);
+    send(owning(&world), &client, sent).await.unwrap();
+    assert_eq!(lines(&client.last()), [""; 0]);
+    // Where no member is owned at all, it is not looked at.
+    let sent = request(OUTSIDE, &[("baggage", &many)]);
+    send(builder(&world), &client, sent).await.unwrap();
+    assert_eq!(client.last()["baggage"], many);
+}
+
+// failure: H5
+#[tokio::test]
+async fn nothing_of_ours_comes_back_in_a_response() {
+    let world = World::new();
+    let cx = projecting(&world);
+    let mut answer = fields(&OURS);
+    answer.insert("retry-after", HeaderValue::from_static("1"));
+    let client = Client::answering(answer);
+    for target in [INSIDE, OUTSIDE] {
+        let sent = request(target, &[]).in_context(&cx);
+        let response = send(owning(&world), &client, sent).await.unwrap();
+        assert_eq!(
+            lines(response.headers()),
+            [THEIRS, "retry-after: 1"],
+            "{target}"
+        );
+    }
+    let lax = owning(&world).allow_missing();
+    let response = send(lax, &client, request(INSIDE, &[])).await.unwrap();
+    let left = lines(response.headers());
+    assert!(
+        left.iter()
+            .all(|line| !line.contains("token") && !line.contains("legacy")),
+        "{left:?}"
+    );
+}
