@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use http::Extensions;
 use throughline_core::reason::Position;
+use throughline_core::witness::{Sighting, WitnessRule};
 use throughline_core::{Admitted, Context, Place, Reason, Refusal, Tenant};
 
 use crate::observe::{DefaultObserve, Event, Observe};
@@ -96,6 +97,17 @@ impl TenantContext {
         &self.tenant
     }
 
+    /// Compares something that was seen behind the layers, such as a field of a message, with this
+    /// context.
+    ///
+    /// # Errors
+    ///
+    /// As for [`WitnessRule::compare`].
+    pub fn agree(&self, rule: &WitnessRule, seen: &Sighting<'_>) -> Result<(), Refused> {
+        rule.compare(seen, &self.admitted)
+            .map_err(|refusal| Refused::new(refusal, Position::Inside))
+    }
+
     /// The proof, for what is not about a tenant's work.
     #[must_use]
     pub fn admitted(&self) -> &Admitted {
@@ -164,10 +176,10 @@ pub(crate) fn protocol(extensions: &Extensions) -> Protocol {
         .map_or(Protocol::Http, |installed| installed.protocol)
 }
 
-/// Tells of what an extractor refuses, so that the log explains its id too. What `Accept` reported
-/// was told then.
-#[cfg(feature = "axum")]
-pub(crate) fn tell(extensions: &Extensions, refused: &Refused) {
+/// Tells the observer of the `Accept` in front of a refusal that was made behind it, so that the log
+/// explains its id too. The extractors for axum and tonic do so; call it where you answer with a
+/// [`Refused`] of your own. What `Accept` reported was told then.
+pub fn tell(extensions: &Extensions, refused: &Refused) {
     let event = Event::Refused {
         refused,
         verified: None,

@@ -2,24 +2,28 @@
 //! client that remembers what it was given.
 
 use std::convert::Infallible;
-use std::future::{Ready, ready};
+use std::future::{Future, Ready, ready};
+use std::mem;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use http::{HeaderMap, Request, Response};
+use bytes::Bytes;
+use http::{Extensions, HeaderMap, Request, Response};
+use http_body_util::Empty;
 use throughline_core::freshness::Freshness;
 use throughline_core::grant::{Grant, Scope};
-use throughline_core::reason::Position;
 use throughline_core::time::{Clock, Timestamp};
-use throughline_core::{Admitted, Draft, Principal, Tenant, TrustDomainName, hop};
+use throughline_core::{Draft, Principal, Tenant, TrustDomainName};
 use throughline_jose::mint::{SigningKey, TokenIssuer};
 use throughline_jose::{AdmissionPolicy, KeySet, KeySource};
+use tower::service_fn;
+use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::context::{Installed, Outcome};
-use crate::{TenantContext, TrustDomain};
+use crate::{AcceptLayer, TenantContext, TrustDomain};
 
 pub(crate) const NOW: u64 = 1_700_000_000;
 /// How long a token lives here.
@@ -86,27 +90,30 @@ impl World {
     }
 
     pub(crate) fn admit_token(&self, token: &str) -> TenantContext {
-        let verified = self.domain.verify(token.as_bytes()).unwrap();
-        let agreed = hop::agree(&verified, []).unwrap();
-        let admitted = hop::complete(agreed, []).unwrap();
-        TenantContext::of(&installed(admitted)).unwrap()
+        TenantContext::of(&self.accepted(token)).unwrap()
+    }
+
+    /// The extensions of a request that was accepted with this token.
+    pub(crate) fn accepted(&self, token: &str) -> Extensions {
+        let kept = Arc::new(Mutex::new(Extensions::new()));
+        let keep = Arc::clone(&kept);
+        let mut accept =
+            AcceptLayer::new(self.domain.clone()).layer(service_fn(move |request: Request<()>| {
+                *keep.lock().unwrap() = request.extensions().clone();
+                ready(Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new())))
+            }));
+        let request = Request::get("/").header("txn-token", token).body(());
+        // Keys are there and nothing waits, so the first poll is the last.
+        let answer =
+            pin!(accept.call(request.unwrap())).poll(&mut Context::from_waker(Waker::noop()));
+        assert!(answer.is_ready());
+        mem::take(&mut kept.lock().unwrap())
     }
 
     /// Ada of `tenant`, admitted.
     pub(crate) fn context(&self, tenant: &str) -> TenantContext {
         self.admit(self.draft(tenant))
     }
-}
-
-/// The extensions of an admitted request.
-pub(crate) fn installed(admitted: Admitted) -> http::Extensions {
-    let mut extensions = http::Extensions::new();
-    extensions.insert(Installed {
-        outcome: Outcome::Admitted(admitted),
-        position: Position::Inside,
-        observe: Arc::new(()),
-    });
-    extensions
 }
 
 /// A client that remembers the heads it was given, and answers with the fields it was told.

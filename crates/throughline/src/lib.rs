@@ -47,7 +47,7 @@ pub use self::carry::{
     NarrowingError,
 };
 pub use self::clock::SystemClock;
-pub use self::context::{Observed, TenantContext, admitted};
+pub use self::context::{Observed, TenantContext, admitted, tell};
 pub use self::error::ConfigError;
 pub use self::mode::{Mode, Rule};
 pub use self::protocol::Protocol;

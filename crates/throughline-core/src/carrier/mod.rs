@@ -252,9 +252,19 @@ impl<'c> OwnedValues<'c> {
     }
 }
 
-/// Whether two names are one to some hop: case aside, and `_` (CGI, WSGI, PHP) or `.` for `-`.
+/// Whether two names are one to some hop: case aside, `_` (CGI, WSGI, PHP) or `.` for `-`, and with
+/// the suffix `-bin` of binary gRPC metadata, which gateways add and remove.
 #[must_use]
 pub fn looks_like(own: &str, name: &str) -> bool {
+    let bare = name
+        .len()
+        .checked_sub("-bin".len())
+        .and_then(|at| name.split_at_checked(at));
+    same_folded(own, name)
+        || bare.is_some_and(|(bare, suffix)| same_folded("-bin", suffix) && same_folded(own, bare))
+}
+
+fn same_folded(own: &str, name: &str) -> bool {
     let folded = |b: u8| match b {
         b'_' | b'.' => b'-',
         other => other.to_ascii_lowercase(),

@@ -362,3 +362,18 @@ fn an_over_long_token_is_refused_before_anything_is_written() {
         assert_eq!(carrier.is_empty(), !fits);
     }
 }
+
+#[test]
+fn the_binary_twin_of_grpc_metadata_is_a_look_alike() {
+    for name in ["txn-token-bin", "Txn_Token-BIN", "x-tenant-bin"] {
+        let fields = vec![(name.to_owned(), b"YQ".to_vec())];
+        let owned = OwnedFields::token_only().add_field("x-tenant");
+        assert_eq!(
+            owned.read(&fields).unwrap_err().reason(),
+            Reason::ContextAmbiguous,
+            "{name}"
+        );
+    }
+    assert!(!looks_like("txn-token", "txn-token-binary"));
+    assert!(!looks_like("txn-token", "bin"));
+}

@@ -56,7 +56,7 @@ mod write;
 pub use self::destination::Destinations;
 pub use self::error::CarryError;
 pub use self::layer::{CarryBuilder, CarryLayer};
-pub use self::outgoing::{InContext, Narrowed, Narrowing, NarrowingError};
+pub use self::outgoing::{Carried, InContext, Narrowed, Narrowing, NarrowingError, set_context};
 pub use self::service::Carry;
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::Request;
 use http::request::Builder;
+use http::{Extensions, Request};
 use throughline_core::grant::{DataScope, Grant, Scope, ScopeError, Task};
 use throughline_core::{Admitted, Context, Refusal};
 
@@ -37,28 +37,32 @@ impl Outgoing {
     }
 }
 
-mod sealed {
-    use super::Outgoing;
-
-    /// What can be carried: proofs, and nothing that somebody put together.
-    pub trait Carried {
-        fn outgoing(&self) -> Outgoing;
-    }
+/// What can be carried: a [`TenantContext`], an [`Admitted`] or a [`Narrowed`]. Proofs, and nothing
+/// that somebody put together: the trait cannot be implemented elsewhere, as its method's type
+/// cannot be named.
+pub trait Carried {
+    #[doc(hidden)]
+    fn outgoing(&self) -> Outgoing;
 }
 
-impl sealed::Carried for TenantContext {
+/// Gives a call this context, by its extensions: for requests of other types than [`Request`].
+pub fn set_context(extensions: &mut Extensions, context: &impl Carried) {
+    extensions.insert(context.outgoing());
+}
+
+impl Carried for TenantContext {
     fn outgoing(&self) -> Outgoing {
         Outgoing::Admitted(self.admitted().clone())
     }
 }
 
-impl sealed::Carried for Admitted {
+impl Carried for Admitted {
     fn outgoing(&self) -> Outgoing {
         Outgoing::Admitted(self.clone())
     }
 }
 
-impl sealed::Carried for Narrowed {
+impl Carried for Narrowed {
     fn outgoing(&self) -> Outgoing {
         Outgoing::Narrowed(self.clone())
     }
@@ -69,18 +73,18 @@ impl sealed::Carried for Narrowed {
 pub trait InContext: Sized {
     /// Gives the call this context: a [`TenantContext`], an [`Admitted`] or a [`Narrowed`].
     #[must_use]
-    fn in_context(self, context: &impl sealed::Carried) -> Self;
+    fn in_context(self, context: &impl Carried) -> Self;
 }
 
 impl<B> InContext for Request<B> {
-    fn in_context(mut self, context: &impl sealed::Carried) -> Self {
+    fn in_context(mut self, context: &impl Carried) -> Self {
         self.extensions_mut().insert(context.outgoing());
         self
     }
 }
 
 impl InContext for Builder {
-    fn in_context(self, context: &impl sealed::Carried) -> Self {
+    fn in_context(self, context: &impl Carried) -> Self {
         self.extension(context.outgoing())
     }
 }

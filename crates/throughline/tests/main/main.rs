@@ -7,6 +7,8 @@ mod body_fields;
 #[cfg(test)]
 mod caches;
 #[cfg(test)]
+mod carry;
+#[cfg(test)]
 mod fields;
 #[cfg(test)]
 mod kit;
@@ -16,6 +18,8 @@ mod readiness;
 mod requirements;
 #[cfg(test)]
 mod rollout;
+#[cfg(test)]
+mod scope;
 #[cfg(test)]
 mod sockets;
 #[cfg(test)]

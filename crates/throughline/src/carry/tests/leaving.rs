@@ -3,7 +3,6 @@
 use throughline_core::projection::{Member, Projection};
 
 use super::*;
-use crate::fixture::installed;
 
 /// Everything of ours, under each name that some hop reads as ours.
 const OURS: [(&str, &str); 9] = [
@@ -49,7 +48,7 @@ async fn a_host_outside_the_domain_gets_nothing_of_ours() {
         "http://127.0.0.1:8080/",
     ] {
         let mut own = request(target, &OURS);
-        *own.extensions_mut() = installed(cx.admitted().clone());
+        *own.extensions_mut() = world.accepted(str::from_utf8(cx.admitted().token()).unwrap());
         for sent in [own, request(target, &OURS).in_context(&cx)] {
             send(owning(&world), &client, sent).await.unwrap();
             assert_eq!(lines(&client.last()), [THEIRS], "{target}");

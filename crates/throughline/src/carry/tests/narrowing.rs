@@ -30,10 +30,9 @@ fn refused(narrowed: Result<Narrowed, NarrowingError>) -> Reason {
 }
 
 /// Counts what it is asked, and hands out what it is told.
-struct Told(
-    Arc<AtomicUsize>,
-    Box<dyn Fn(&Admitted, Grant) -> Replaced + Send + Sync>,
-);
+struct Told(Arc<AtomicUsize>, Box<Answer>);
+
+type Answer = dyn Fn(&Admitted, Grant) -> Replaced + Send + Sync;
 
 impl Told {
     fn new(answer: impl Fn(&Admitted, Grant) -> Replaced + Send + Sync + 'static) -> Self {

@@ -26,8 +26,10 @@ const BEFORE: u64 = 30;
 struct Exchange {
     asked: Arc<AtomicUsize>,
     open: Arc<Semaphore>,
-    answer: Arc<dyn Fn(&Admitted) -> Result<Replaced, Refusal> + Send + Sync>,
+    answer: Arc<Answer>,
 }
+
+type Answer = dyn Fn(&Admitted) -> Result<Replaced, Refusal> + Send + Sync;
 
 impl Exchange {
     fn new(

@@ -6,7 +6,7 @@ use throughline_core::{Draft, Principal, Tenant};
 
 use super::*;
 use crate::TenantContext;
-use crate::fixture::{LIFETIME, installed};
+use crate::fixture::LIFETIME;
 
 fn tenant_header() -> Projection {
     Projection::header(Member::Tenant, "x-tenant").unwrap()
@@ -42,7 +42,7 @@ async fn the_context_of_the_request_being_handled_serves_where_none_is_given() {
     let (own, given) = (world.context("acme"), world.context("globex"));
     let client = Client::default();
     let mut forwarded = request(INSIDE, &[]);
-    *forwarded.extensions_mut() = installed(own.admitted().clone());
+    *forwarded.extensions_mut() = world.accepted(&text(&own));
     send(builder(&world), &client, forwarded.clone())
         .await
         .unwrap();

@@ -1,0 +1,6 @@
+//! Tests of this crate over real gRPC, linked once.
+
+#[cfg(test)]
+mod calls;
+#[cfg(test)]
+mod kit;
