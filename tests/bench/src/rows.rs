@@ -291,20 +291,20 @@ pub struct Crowd {
 }
 
 impl Crowd {
-    /// How many there are.
+    /// How many the rows are named for.
     pub const SIZE: usize = 100_000;
 
-    /// Mints their tokens. The verifier has seen none yet.
+    /// Mints the tokens of `size` tenants. The verifier has seen none yet.
     ///
     /// # Errors
     ///
     /// A token could not be minted.
-    pub fn new(world: &World) -> Result<Self, Error> {
+    pub fn new(world: &World, size: usize) -> Result<Self, Error> {
         // The cache shares its room out among its parts, and tokens do not fall into them evenly.
-        let domain = world.domain(2 * Self::SIZE)?;
+        let domain = world.domain(2 * size)?;
         let now = domain.now();
         let token = |number| world.token(&Self::tenant(number), now);
-        let tokens = (0..Self::SIZE).map(token).collect::<Result<_, _>>()?;
+        let tokens = (0..size).map(token).collect::<Result<_, _>>()?;
         Ok(Self { domain, tokens })
     }
 
@@ -318,8 +318,8 @@ impl Crowd {
             let _ = self.domain.verify(token)?;
         }
         match self.domain.cache_metrics().entries {
-            entries if entries == Self::SIZE as u64 => Ok(()),
-            entries => Err(format!("the cache holds {entries} of {}", Self::SIZE).into()),
+            entries if entries == self.len() as u64 => Ok(()),
+            entries => Err(format!("the cache holds {entries} of {}", self.len()).into()),
         }
     }
 

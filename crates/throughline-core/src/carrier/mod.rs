@@ -55,6 +55,8 @@ impl CarrierMut for Vec<(String, Vec<u8>)> {
 pub struct OwnedFields {
     /// Lower-case names; the first is the token's.
     names: Vec<Box<str>>,
+    /// Names of fields that are not ours but hold something of ours, such as baggage.
+    shared: Vec<Box<str>>,
     max_bytes: usize,
 }
 
@@ -70,6 +72,7 @@ impl OwnedFields {
     pub fn token_only() -> Self {
         Self {
             names: vec![TOKEN_FIELD.into()],
+            shared: Vec::new(),
             max_bytes: Self::DEFAULT_MAX_BYTES,
         }
     }
@@ -84,6 +87,14 @@ impl OwnedFields {
         if !self.owns_exactly(&name) {
             self.names.push(name.into());
         }
+        self
+    }
+
+    /// Names a field that others own too but that holds something of ours, such as baggage: it must
+    /// arrive, so `Connection` must not name it.
+    #[must_use]
+    pub fn add_shared_field(mut self, name: &str) -> Self {
+        self.shared.push(name.to_ascii_lowercase().into());
         self
     }
 
@@ -110,6 +121,11 @@ impl OwnedFields {
     #[must_use]
     pub fn owns(&self, name: &str) -> bool {
         self.index(name).is_some()
+    }
+
+    /// Whether a context would be cut if `name` were removed.
+    fn needs(&self, name: &str) -> bool {
+        self.owns(name) || self.shared.iter().any(|shared| looks_like(shared, name))
     }
 
     fn owns_exactly(&self, name: &str) -> bool {
@@ -158,7 +174,7 @@ impl OwnedFields {
                 let named = value
                     .split(|b| *b == b',')
                     .map(<[u8]>::trim_ascii)
-                    .find(|option| str::from_utf8(option).is_ok_and(|option| self.owns(option)));
+                    .find(|option| str::from_utf8(option).is_ok_and(|option| self.needs(option)));
                 stripped = stripped.or(named);
             }
         });

@@ -377,3 +377,24 @@ fn the_binary_twin_of_grpc_metadata_is_a_look_alike() {
     assert!(!looks_like("txn-token", "txn-token-binary"));
     assert!(!looks_like("txn-token", "bin"));
 }
+
+// failure: H2
+#[test]
+fn connection_must_not_name_a_field_that_holds_something_of_ours() {
+    let fields = vec![("connection".to_owned(), b"close, Baggage".to_vec())];
+    let owned = OwnedFields::token_only();
+    assert!(
+        owned.read(&fields).is_ok(),
+        "nothing of ours is in the baggage"
+    );
+    let owned = owned.add_shared_field("baggage");
+    assert_eq!(
+        owned.read(&fields).unwrap_err().reason(),
+        Reason::ContextStripped
+    );
+    let fields = vec![
+        ("baggage".to_owned(), b"a=b".to_vec()),
+        ("baggage".to_owned(), b"c=d".to_vec()),
+    ];
+    assert!(owned.read(&fields).is_ok(), "two lines of it are one list");
+}

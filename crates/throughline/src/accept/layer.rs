@@ -164,6 +164,11 @@ impl AcceptBuilder {
     /// Replaces the cap over names and values of all owned fields, in bytes. Default: 8 KiB, the
     /// field limit of common proxies.
     pub fn with_max_bytes(mut self, bytes: usize) -> Self {
+        if bytes < 256 {
+            self.problems.push(format!(
+                "a cap of {bytes} bytes fits no context, expected 256 or more"
+            ));
+        }
         let owned = Arc::make_mut(&mut self.config.owned);
         owned.fields = owned.fields.clone().with_max_bytes(bytes);
         self
@@ -242,6 +247,9 @@ impl AcceptBuilder {
         }
         baggage.sort();
         baggage.dedup();
+        if !baggage.is_empty() {
+            fields = fields.add_shared_field("baggage");
+        }
         config.owned = Arc::new(Owned { fields, baggage });
         ConfigError::all(problems)?;
         Ok(AcceptLayer {

@@ -49,6 +49,10 @@ fn every_mistake_of_a_configuration_has_a_message() {
             "exempt path `/health?full` is unusable, expected one exact path as in `/health`",
         ),
         (
+            builder().with_max_bytes(0),
+            "a cap of 0 bytes fits no context, expected 256 or more",
+        ),
+        (
             builder().exempt(""),
             "exempt path `` is unusable, expected one exact path as in `/health`",
         ),

@@ -303,6 +303,32 @@ fn an_item_that_comes_after_the_revocation_is_not_handed_on() {
 }
 
 #[test]
+fn a_stream_that_is_revoked_while_nothing_comes_ends_and_is_not_polled_again() {
+    /// Never has an item, and counts how often it is asked.
+    struct Silent<'c>(&'c Cell<u32>);
+    impl Stream for Silent<'_> {
+        type Item = ();
+
+        fn poll_next(self: Pin<&mut Self>, _: &mut TaskContext<'_>) -> Poll<Option<()>> {
+            self.0.set(self.0.get() + 1);
+            Poll::Pending
+        }
+    }
+    let (world, marks) = with_feed();
+    let asked = Cell::new(0);
+    let cx = world.context("acme");
+    let mut stream = pin!(cx.guard_stream(world.domain.clone(), Silent(&asked)));
+    assert!(next(stream.as_mut()).is_pending());
+    revoke(&marks, &world, "acme");
+    let Poll::Ready(Some(Err(refusal))) = next(stream.as_mut()) else {
+        panic!("a revoked context still waits");
+    };
+    assert_eq!(refusal.reason(), Reason::Revoked);
+    assert_eq!(next(stream.as_mut()), Poll::Ready(None));
+    assert_eq!(asked.get(), 1);
+}
+
+#[test]
 fn code_outside_of_any_scope_is_told_what_was_expected() {
     assert_eq!(
         current().unwrap_err().to_string(),

@@ -300,7 +300,7 @@ async fn a_body_that_does_not_end_in_time_is_refused() {
             Frames::new().data(GOOD).trailers(HeaderMap::new()).never(),
         ] {
             let start = tokio::time::Instant::now();
-            let answer = send_body(app.clone(), frames(stuck)).await;
+            let answer = soon(send_body(app.clone(), frames(stuck))).await;
             answer.assert_refused(Reason::BodyTimeout, Some("body `json`"), front);
             let elapsed = start.elapsed();
             assert!(
@@ -311,7 +311,7 @@ async fn a_body_that_does_not_end_in_time_is_refused() {
         }
         let start = tokio::time::Instant::now();
         let default = stack(by_field()).bare(&handler);
-        let answer = send_body(default, frames(Frames::new().never())).await;
+        let answer = soon(send_body(default, frames(Frames::new().never()))).await;
         answer.assert_refused(Reason::BodyTimeout, Some("body `json`"), front);
         assert_eq!(
             start.elapsed().as_secs(),

@@ -328,6 +328,23 @@ async fn a_buffered_client_carries_what_the_request_says_and_not_where_it_runs()
     assert_eq!(upstream.seen().len(), 1);
 }
 
+// failure: A3
+#[tokio::test]
+async fn a_scope_gives_no_call_a_context_and_takes_none_away() {
+    let upstream = Upstream::ok().await;
+    let (cx, other) = (context("acme").await, context("globex").await);
+    let client = client(&[upstream.address]);
+    // In one task, where the scope could be seen all along.
+    let mut bare = call(upstream.address, &cx);
+    bare.extensions_mut().clear();
+    let answer = cx.scope(client.clone().oneshot(bare)).await;
+    assert_eq!(reason(answer), Reason::ContextMissing);
+    let mut handed_on = call(upstream.address, &cx);
+    *handed_on.extensions_mut() = admitted_extensions(&claims("acme")).await;
+    other.scope(client.oneshot(handed_on)).await.unwrap();
+    assert_eq!(upstream.tokens(), [Some(token("acme"))]);
+}
+
 #[tokio::test]
 async fn a_balanced_client_sends_each_call_in_its_own_context() {
     let (one, two) = (Upstream::ok().await, Upstream::ok().await);

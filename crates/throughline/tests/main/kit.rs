@@ -434,6 +434,12 @@ pub(crate) async fn send_body(app: App, request: Request<Body>) -> Answer {
     }
 }
 
+/// For tests in paused time: fails where nothing more can happen, instead of waiting for ever.
+pub(crate) async fn soon<F: Future>(future: F) -> F::Output {
+    let in_time = tokio::time::timeout(Duration::from_secs(600), future);
+    in_time.await.expect("nothing happened for ten minutes")
+}
+
 // ---- pairs
 
 /// Sends the honest twin of an attack, then the attack.

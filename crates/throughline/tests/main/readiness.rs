@@ -204,7 +204,7 @@ async fn a_request_before_the_first_keys_waits_and_calls_the_instance_that_was_r
         assert!(request.headers().get("txn-token").is_none(), "not stripped");
         answer.send_response(served());
     };
-    let (response, ()) = tokio::join!(future, answering);
+    let (response, ()) = soon(async { tokio::join!(future, answering) }).await;
     assert_eq!(response.unwrap().status(), StatusCode::OK);
     assert_eq!(gate.fetches(), 1);
 }
@@ -231,7 +231,7 @@ async fn waiting_requests_share_one_fetch_and_are_decided_each_for_itself() {
     tokio::task::yield_now().await;
     gate.let_in();
     for (n, call) in calls.into_iter().enumerate() {
-        let answer = call.await.unwrap();
+        let answer = soon(call).await.unwrap();
         if n % 2 == 0 {
             assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
         } else {
@@ -344,7 +344,7 @@ async fn a_key_that_was_added_since_is_fetched_once_and_a_made_up_one_costs_noth
         let (_, answer) = handle.next_request().await.unwrap();
         answer.send_response(served());
     };
-    let (response, ()) = tokio::join!(future, answering);
+    let (response, ()) = soon(async { tokio::join!(future, answering) }).await;
     assert_eq!(response.unwrap().status(), StatusCode::OK);
     assert_eq!(fetches.load(Ordering::Relaxed), 2);
 
@@ -398,7 +398,7 @@ async fn a_future_that_is_dropped_while_it_waits_leaves_nothing_behind() {
         let (_, answer) = handle.next_request().await.unwrap();
         answer.send_response(served());
     };
-    let (response, ()) = tokio::join!(future, answering);
+    let (response, ()) = soon(async { tokio::join!(future, answering) }).await;
     assert_eq!(response.unwrap().status(), StatusCode::OK);
     assert_eq!(gate.fetches(), 1);
 }

@@ -41,7 +41,7 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), Error> {
     let world = World::new()?;
-    let crowd = Crowd::new(&world)?;
+    let crowd = Crowd::new(&world, Crowd::SIZE)?;
     let before = ALLOCATOR.stats();
     crowd.arrive()?;
     let bytes = live_bytes(ALLOCATOR.stats() - before) / crowd.len() as f64;

@@ -59,7 +59,7 @@ fn run() -> Result<(), Error> {
     eprintln!("bench: counting allocations …");
     let counts = count()?;
     eprintln!("bench: {} tenants arrive …", Crowd::SIZE);
-    let crowd = Crowd::new(&world)?;
+    let crowd = Crowd::new(&world, Crowd::SIZE)?;
     crowd.arrive()?;
     let Rows {
         mut rows,
@@ -118,10 +118,9 @@ fn count() -> Result<Counts, Error> {
 }
 
 fn profile(world: &World, only: &str) -> Result<(), Error> {
-    let crowd = Crowd::new(world)?;
-    if only.contains("tenants") {
-        crowd.arrive()?;
-    }
+    let is_crowded = only.contains("100,000");
+    let crowd = Crowd::new(world, if is_crowded { Crowd::SIZE } else { 1_000 })?;
+    crowd.arrive()?;
     let mut rows = Rows::new(world, &crowd)?.rows;
     let row = rows.iter_mut().find(|row| row.name() == only);
     let row = row.ok_or_else(|| format!("there is no row `{only}`"))?;
