@@ -358,7 +358,7 @@ fn faults() -> Vec<Fault> {
         "another algorithm" "alg" => "algorithm_refused",
             |case| case.header["alg"] = "ES256".into();
         "a cut signature" "signature" => "context_truncated",
-            |case| case.after_signing.push(|token| token[..token.len() - 1].into());
+            |case| case.after_signing.push(|token| token.split_at(token.len() - 1).0.into());
         "a forged signature" "key" => "signature_invalid",
             |case| case.key = "stranger";
         // 5. For us, now.
@@ -529,7 +529,7 @@ fn cuts(vectors: &mut Vec<Vector>) {
     let last_dot = token.rfind('.').unwrap();
     for cut in 0..token.len() {
         let mut cut_case = case.clone();
-        cut_case.token_fields = vec![("txn-token".into(), token[..cut].into())];
+        cut_case.token_fields = vec![("txn-token".into(), token.split_at(cut).0.into())];
         let (reason, place) = match cut {
             0 => ("context_malformed", Some("header `txn-token`")),
             // Fewer than three parts.
