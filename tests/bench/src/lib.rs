@@ -17,6 +17,7 @@
 //! 4. A missed bound is printed, and is no failure: a shared machine is no judge.
 
 pub mod fixture;
+pub mod loopback;
 pub mod meter;
 mod peers;
 pub mod report;

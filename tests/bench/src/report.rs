@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
+use crate::loopback::Hop;
 use crate::rows::name;
 
 /// What the counting binary hands to the measuring one.
@@ -46,7 +47,7 @@ pub struct Report {
 impl Report {
     /// Draws the ratios from the rows.
     #[must_use]
-    pub fn new(rows: Vec<Measured>, bytes_per_entry: f64) -> Self {
+    pub fn new(rows: Vec<Measured>, bytes_per_entry: f64, hop: &Hop) -> Self {
         let row = |name: &str| rows.iter().find(|row| row.name == name);
         let ns = |name| row(name).map_or(f64::NAN, |row| row.median_ns);
         let allocs = |name| row(name).map_or(f64::NAN, |row| row.allocs);
@@ -60,6 +61,16 @@ impl Report {
             at_most(
                 "allocations that accept warm adds",
                 allocs(name::WARM) - allocs(name::BARE),
+                3.0,
+            ),
+            at_most(
+                "carry adds, over what accept warm adds",
+                added(name::CARRY) / added(name::WARM),
+                1.0,
+            ),
+            at_most(
+                "allocations that carry adds",
+                allocs(name::CARRY) - allocs(name::BARE),
                 3.0,
             ),
             at_most(
@@ -82,6 +93,16 @@ impl Report {
                 "refused cold, over accept cold",
                 added(name::BAD_SIGNATURE) / added(name::COLD),
                 1.10,
+            ),
+            at_least(
+                "throughput of a whole hop over loopback HTTP/2, over the bare hop",
+                hop.throughput,
+                0.97,
+            ),
+            at_most(
+                "p99 of a whole hop over loopback HTTP/2, over the bare hop",
+                hop.p99,
+                1.05,
             ),
             // Our own bound: a default cache of 10,000 tokens stays below 20 MiB.
             at_most("bytes of a cached entry", bytes_per_entry, 2_048.0),

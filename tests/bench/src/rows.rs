@@ -10,7 +10,7 @@ use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublic
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::Empty;
-use throughline::{AcceptLayer, TrustDomain};
+use throughline::{AcceptLayer, CarryLayer, InContext as _, TenantContext, TrustDomain};
 use throughline_core::time::Timestamp;
 use tower::{Layer, Service};
 
@@ -35,6 +35,10 @@ pub mod name {
     pub const MISSING: &str = "refused, no token";
     /// The path names another tenant than a token that was seen before.
     pub const MISMATCH: &str = "refused, warm, tenant mismatch";
+    /// A call with a context, to a destination inside.
+    pub const CARRY: &str = "carry, inside";
+    /// A call with a context, to a destination outside: nothing of ours is sent.
+    pub const CARRY_OUTSIDE: &str = "carry, outside";
     /// A transaction token is minted.
     pub const MINT: &str = "mint";
     /// The library's verification, the key parsed for each.
@@ -131,6 +135,7 @@ impl Rows {
         let forged = forged(&token)?;
         let ok = Call::with_token("acme", &token);
         rows.push(call_row(name::BARE, bare(), ok.clone(), StatusCode::OK));
+        let context = admitted(&warm, &token)?;
         for (name, layer, call, expected) in [
             (
                 name::WARM,
@@ -166,6 +171,12 @@ impl Rows {
         ] {
             rows.push(layer_row(name, &layer, call, expected));
         }
+        rows.push(carry_row(name::CARRY, "billing.acme.internal", &context)?);
+        rows.push(carry_row(
+            name::CARRY_OUTSIDE,
+            "elsewhere.internal",
+            &context,
+        )?);
         rows.push(mint_row(world, now)?);
 
         // The raw operations, and the peers.
@@ -204,6 +215,44 @@ impl Rows {
             token_len: token.len(),
         })
     }
+}
+
+/// The context that a handler gets for `token`.
+fn admitted(domain: &TrustDomain, token: &Bytes) -> Result<TenantContext, Error> {
+    let keep = tower::service_fn(|request: Request<()>| {
+        let mut response = Answer::default();
+        if let Ok(context) = TenantContext::of(request.extensions()) {
+            response.extensions_mut().insert(context);
+        }
+        ready(Ok::<_, Infallible>(response))
+    });
+    let mut service = AcceptLayer::new(domain.clone()).layer(keep);
+    let mut cx = Context::from_waker(Waker::noop());
+    let call = pin!(service.call(Call::with_token("acme", token).request())).poll(&mut cx);
+    match call {
+        Poll::Ready(Ok(mut response)) => response.extensions_mut().remove::<TenantContext>(),
+        Poll::Ready(Err(_)) | Poll::Pending => None,
+    }
+    .ok_or_else(|| "the token was not admitted".into())
+}
+
+/// A client behind `Carry`, whose calls go to `host`. The client itself answers at once.
+fn carry_row(name: &'static str, host: &str, context: &TenantContext) -> Result<Row, Error> {
+    let layer = CarryLayer::builder(["billing.acme.internal", "*.svc.acme.internal"]).build()?;
+    let uri: http::Uri = format!("http://{host}/t/acme/invoices").parse()?;
+    let context = context.clone();
+    let make = move || {
+        let mut request = Request::new(()).in_context(&context);
+        *request.uri_mut() = uri.clone();
+        let headers = request.headers_mut();
+        headers.insert("accept", http::HeaderValue::from_static("application/json"));
+        headers.insert("user-agent", http::HeaderValue::from_static("orders/1.4"));
+        request
+    };
+    let mut service = layer.layer(bare());
+    Ok(Row::new(name, make, move |request| {
+        status(&mut service, request) == Some(StatusCode::OK)
+    }))
 }
 
 /// One signature of `token`, changed in the middle of its payload so that it is verified in vain.

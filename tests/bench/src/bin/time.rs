@@ -6,11 +6,11 @@
 
 use std::process::{Command, ExitCode, Stdio};
 
-use throughline_bench::Error;
 use throughline_bench::fixture::World;
 use throughline_bench::meter::{Meter, Row, median};
 use throughline_bench::report::{Counts, Measured, Report};
 use throughline_bench::rows::{Crowd, Rows};
+use throughline_bench::{Error, loopback};
 
 /// Operations in a batch: enough to hide the two readings of the clock, few enough that the
 /// requests of a batch stay in the processor's caches, as on a busy connection.
@@ -77,7 +77,9 @@ fn run() -> Result<(), Error> {
             .copied()
             .unwrap_or(f64::NAN),
     });
-    let report = Report::new(rows.collect(), counts.bytes_per_entry);
+    eprintln!("bench: a whole hop over loopback HTTP/2 …");
+    let hop = loopback::measure(&world, if rounds < 100 { 2 } else { 12 })?;
+    let report = Report::new(rows.collect(), counts.bytes_per_entry, &hop);
     print!("{}", report.table(token_len));
     if json {
         println!("\n{}", serde_json::to_string(&report)?);

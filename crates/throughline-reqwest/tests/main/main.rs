@@ -1,0 +1,4 @@
+//! Tests of this crate over real sockets, linked once.
+
+#[cfg(test)]
+mod redirects;
