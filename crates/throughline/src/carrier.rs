@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use throughline_core::baggage::{Baggage, Limits};
-use throughline_core::carrier::{Carrier, CarrierMut, OwnedFields};
+use throughline_core::carrier::{Carrier, CarrierMut, OwnedFields, TOKEN_FIELD};
 
 use crate::witness::baggage_lines;
 
@@ -63,12 +63,18 @@ impl CarrierMut for FieldsMut<'_> {
     }
 }
 
-/// Removes every owned field, look-alikes included, without allocating where there is none.
+/// The field of the token, parsed once.
+const TOKEN: HeaderName = HeaderName::from_static(TOKEN_FIELD);
+
+/// Removes every owned field, look-alikes included, without allocating where the token's is the
+/// only one.
 pub(crate) fn strip(owned: &OwnedFields, headers: &mut HeaderMap) {
-    for name in owned.names() {
-        headers.remove(name);
+    let is_there = |headers: &HeaderMap| headers.keys().any(|name| owned.owns(name.as_str()));
+    if !is_there(headers) {
+        return;
     }
-    if headers.keys().any(|name| owned.owns(name.as_str())) {
+    headers.remove(TOKEN);
+    if is_there(headers) {
         owned.strip(&mut FieldsMut(headers));
     }
 }

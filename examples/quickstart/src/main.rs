@@ -1,114 +1,148 @@
-//! A guarded axum service on one screen.
+//! An edge and one inside service in axum, on one screen.
 //!
 //! ```console
 //! $ cargo run -p example-quickstart
-//! $ curl -i -H "Txn-Token: $TOKEN" http://127.0.0.1:3000/t/acme/orders      # as printed: 200
-//! $ curl -i -H "Txn-Token: $TOKEN" http://127.0.0.1:3000/t/globex/orders    # 403 tenant_mismatch
+//! $ curl -i -H 'Authorization: Bearer ada' http://127.0.0.1:3000/t/acme/orders     # 200
+//! $ curl -i -H 'Authorization: Bearer ada' http://127.0.0.1:3000/t/globex/orders   # 403
 //! ```
 
 use std::error::Error;
 use std::time::Duration;
 
-use axum::routing::{get, post};
-use axum::{Json, Router};
-use throughline::{AcceptLayer, Freshness, RequireLayer, TenantContext, TrustDomain, Witness};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::HeaderValue;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use throughline::{
+    AcceptLayer, Carry, CarryLayer, Freshness, InContext, RequireLayer, TenantContext, TrustDomain,
+    Witness,
+};
 use throughline_core::grant::{Grant, Scope};
+use throughline_core::reason::Position;
 use throughline_core::{Draft, Principal, Tenant, TrustDomainName};
 use throughline_jose::{SigningKey, TokenIssuer};
+use tokio::net::TcpListener;
+use tower::{Layer as _, ServiceExt as _};
 
-fn app(domain: TrustDomain) -> Result<Router, Box<dyn Error>> {
-    let payments = RequireLayer::builder().scope("payments.create").build()?;
+/// Inside, only contexts are accepted.
+fn inside(domain: TrustDomain) -> Result<Router, Box<dyn Error>> {
+    let orders = |cx: TenantContext| async move { format!("orders of {}\n", cx.tenant()) };
+    let enough = RequireLayer::builder().scope("orders.read").build()?;
+    let accept = AcceptLayer::builder(domain)
+        .add_witness(Witness::path("tenant"))
+        .build()?;
     Ok(Router::new()
-        .route("/t/{tenant}/orders", get(list_orders))
-        .route("/t/{tenant}/payments", post(pay).layer(payments))
-        .route("/health", get(|| async { "ok" }))
-        .layer(
-            AcceptLayer::builder(domain)
-                .add_witness(Witness::path("tenant"))
-                .add_witness(Witness::header("x-tenant-id")?.optional())
-                .exempt("/health")
-                .build()?,
-        ))
+        .route("/t/{tenant}/orders", get(orders).layer(enough))
+        .layer(accept))
 }
 
-async fn list_orders(cx: TenantContext) -> Json<Vec<String>> {
-    Json(vec![format!("an order of {}", cx.tenant())])
+/// The edge turns a foreign credential into a context, and carries it on.
+fn edge(issuer: TokenIssuer, domain: TrustDomain, inside: &str) -> Result<Router, Box<dyn Error>> {
+    let host = inside.strip_prefix("http://").unwrap_or(inside);
+    let client = CarryLayer::builder([host]).build()?;
+    let client = client.layer(Client::builder(TokioExecutor::new()).build_http());
+    let accept = AcceptLayer::builder(domain)
+        .add_witness(Witness::path("tenant"))
+        .add_witness(Witness::header("x-tenant-id")?.optional())
+        .at(Position::Edge)
+        .build()?;
+    Ok(Router::new()
+        .route("/t/{tenant}/orders", get(forward))
+        .with_state((client, inside.to_owned()))
+        .layer(accept)
+        .layer(middleware::from_fn_with_state(issuer, exchange)))
 }
 
-async fn pay(cx: TenantContext) -> String {
-    format!("paid by {}", cx.principal().subject())
+/// Stands for the verification of a real credential: the bearer is the name of a user of `acme`.
+async fn exchange(State(issuer): State<TokenIssuer>, mut call: Request, next: Next) -> Response {
+    // Whatever of ours came from outside is not believed.
+    call.headers_mut().remove("txn-token");
+    let bearer = call.headers_mut().remove("authorization");
+    let user = bearer
+        .as_ref()
+        .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    if let Some(token) = user.and_then(|user| mint(&issuer, user).ok()) {
+        call.headers_mut().insert("txn-token", token);
+    }
+    next.run(call).await
+}
+
+fn mint(issuer: &TokenIssuer, user: &str) -> Result<HeaderValue, Box<dyn Error>> {
+    let principal = Principal::new("demo", Tenant::new("acme")?, user)?;
+    let draft = Draft::user(principal, issuer.now())?
+        .with_grant(Grant::new(Scope::new("orders.read")?))
+        .requested_by("edge")?;
+    Ok(issuer.mint(draft)?.parse()?)
+}
+
+type Inside = (Carry<Client<HttpConnector, Body>>, String);
+
+async fn forward(cx: TenantContext, State((client, inside)): State<Inside>) -> Response {
+    let call = Request::get(format!("{inside}/t/{}/orders", cx.tenant())).in_context(&cx);
+    match call.body(Body::empty()) {
+        Ok(call) => match client.oneshot(call).await {
+            Ok(response) => response.into_response(),
+            Err(error) => (axum::http::StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
+        },
+        Err(error) => (axum::http::StatusCode::BAD_REQUEST, error.to_string()).into_response(),
+    }
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    // In production the edge mints and the keys come from its URL; here one process does both.
+    let edge = system("127.0.0.1:3001").await?;
+    axum::serve(TcpListener::bind("127.0.0.1:3000").await?, edge).await?;
+    Ok(())
+}
+
+/// Starts the inside service, and makes the edge in front of it.
+async fn system(address: &str) -> Result<Router, Box<dyn Error>> {
     let issuer = TokenIssuer::new(
         TrustDomainName::new("prod.example")?,
         SigningKey::generate()?,
     );
-    let domain = domain(&issuer)?;
-    let ada = Principal::new("okta", Tenant::new("acme")?, "ada")?;
-    let draft = Draft::user(ada, domain.now())?.with_grant(Grant::new(Scope::new("orders.read")?));
-    println!("TOKEN={}", issuer.mint(draft)?);
-
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
-    axum::serve(listener, app(domain)?).await?;
-    Ok(())
-}
-
-fn domain(issuer: &TokenIssuer) -> Result<TrustDomain, Box<dyn Error>> {
-    Ok(TrustDomain::new("prod.example")?
+    let domain = TrustDomain::new("prod.example")?
         .with_keys(issuer.key_source())
-        .with_freshness(Freshness::lifetime_only(Duration::from_secs(300))))
+        .with_freshness(Freshness::lifetime_only(Duration::from_secs(300)));
+    let listener = TcpListener::bind(address).await?;
+    let origin = format!("http://{}", listener.local_addr()?);
+    let service = inside(domain.clone())?;
+    tokio::spawn(async move { axum::serve(listener, service).await });
+    edge(issuer, domain, &origin)
 }
 
 #[cfg(test)]
 mod tests {
-    use axum::body::Body;
-    use axum::http::{Request, StatusCode};
-    use tower::ServiceExt as _;
+    use axum::body::to_bytes;
+    use axum::http::StatusCode;
 
     use super::*;
 
     #[tokio::test]
-    async fn a_tenant_gets_its_own_orders_and_nobody_elses() {
-        let name = TrustDomainName::new("prod.example").unwrap();
-        let issuer = TokenIssuer::new(name, SigningKey::generate().unwrap());
-        let domain = domain(&issuer).unwrap();
-        let token = |tenant: &str, scope: &str| {
-            let ada = Principal::new("okta", Tenant::new(tenant).unwrap(), "ada").unwrap();
-            let grant = Grant::new(Scope::new(scope).unwrap());
-            issuer
-                .mint(Draft::user(ada, domain.now()).unwrap().with_grant(grant))
-                .unwrap()
+    async fn a_user_gets_the_orders_of_its_tenant_and_of_no_other() {
+        let edge = system("127.0.0.1:0").await.unwrap();
+        let call = async |path: &str, field: &str, value: &str| {
+            let call = Request::get(path)
+                .header(field, value)
+                .body(Body::empty())
+                .unwrap();
+            let response = edge.clone().oneshot(call).await.unwrap();
+            let status = response.status();
+            (status, to_bytes(response.into_body(), 4096).await.unwrap())
         };
-        let app = app(domain.clone()).unwrap();
-        let call = async |method: &str, path: &str, token: &str| {
-            let request = Request::builder()
-                .method(method)
-                .uri(path)
-                .header("txn-token", token);
-            app.clone()
-                .oneshot(request.body(Body::empty()).unwrap())
-                .await
-                .unwrap()
-                .status()
-        };
-
-        let acme = token("acme", "orders.read");
-        assert_eq!(call("GET", "/t/acme/orders", &acme).await, StatusCode::OK);
-        assert_eq!(
-            call("GET", "/t/globex/orders", &acme).await,
-            StatusCode::FORBIDDEN
-        );
-        assert_eq!(
-            call("POST", "/t/acme/payments", &acme).await,
-            StatusCode::FORBIDDEN
-        );
-        let payer = token("acme", "payments.create");
-        assert_eq!(
-            call("POST", "/t/acme/payments", &payer).await,
-            StatusCode::OK
-        );
+        let (status, body) = call("/t/acme/orders", "authorization", "Bearer ada").await;
+        assert_eq!((status, &*body), (StatusCode::OK, &b"orders of acme\n"[..]));
+        let (status, _) = call("/t/globex/orders", "authorization", "Bearer ada").await;
+        assert_eq!(status, StatusCode::FORBIDDEN);
+        let (status, _) = call("/t/acme/orders", "x-nothing", "").await;
+        assert_eq!(status, StatusCode::UNAUTHORIZED);
+        let (status, _) = call("/t/acme/orders", "txn-token", "a.b.c").await;
+        assert_eq!(status, StatusCode::UNAUTHORIZED);
     }
 }

@@ -10,6 +10,14 @@ const STAR: &[(&str, &[&str])] = &[
     ("throughline-core", &[]),
     ("throughline-jose", &["throughline-core"]),
     ("throughline", &["throughline-core", "throughline-jose"]),
+    (
+        "throughline-reqwest",
+        &["throughline", "throughline-core", "throughline-jose"],
+    ),
+    (
+        "throughline-tonic",
+        &["throughline", "throughline-core", "throughline-jose"],
+    ),
 ];
 
 /// These may use anything, and nothing uses them: by name, or by the folder of the manifest.

@@ -18,10 +18,13 @@ use crate::run::{cargo, root, status};
 /// Packages below 1.0 that may be named, and why.
 const ALLOWED: &[(&str, &str)] = &[
     ("axum-core", "an axum extractor is what the feature is for"),
+    ("futures-core", "a stream that keeps a scope is a stream"),
     (
         "pin-project-lite",
         "`pin_project!` writes it into a bound that nobody names",
     ),
+    ("reqwest", "what `throughline-reqwest` is for"),
+    ("tonic", "what `throughline-tonic` is for"),
     ("tower-layer", "a layer is what the crate is for"),
     ("tower-service", "a service is what the crate is for"),
 ];

@@ -272,24 +272,25 @@ impl<'c> OwnedValues<'c> {
 /// the suffix `-bin` of binary gRPC metadata, which gateways add and remove.
 #[must_use]
 pub fn looks_like(own: &str, name: &str) -> bool {
-    let bare = name
-        .len()
-        .checked_sub("-bin".len())
-        .and_then(|at| name.split_at_checked(at));
-    same_folded(own, name)
-        || bare.is_some_and(|(bare, suffix)| same_folded("-bin", suffix) && same_folded(own, bare))
+    // Most names differ in length, and each field of each message is asked.
+    match name.len().checked_sub(own.len()) {
+        Some(0) => same_folded(own, name),
+        Some(4) => name
+            .split_at_checked(own.len())
+            .is_some_and(|(bare, suffix)| same_folded("-bin", suffix) && same_folded(own, bare)),
+        Some(_) | None => false,
+    }
 }
 
+/// Both have one length.
 fn same_folded(own: &str, name: &str) -> bool {
     let folded = |b: u8| match b {
         b'_' | b'.' => b'-',
         other => other.to_ascii_lowercase(),
     };
-    own.len() == name.len()
-        && own
-            .bytes()
-            .zip(name.bytes())
-            .all(|(a, b)| folded(a) == folded(b))
+    own.bytes()
+        .zip(name.bytes())
+        .all(|(a, b)| folded(a) == folded(b))
 }
 
 #[cfg(test)]

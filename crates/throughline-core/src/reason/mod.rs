@@ -2,7 +2,7 @@
 //!
 //! A reason is data-less and named by the rule it stands for; where it was found and what was
 //! found there travel beside it in a [`Refusal`](crate::Refusal). Two total maps lead out of the
-//! process: [`wire`] to HTTP, gRPC and problem details, [`settlement`] to what a consumer does
+//! process: `wire` to HTTP, gRPC and problem details, `settlement` to what a consumer does
 //! with a message.
 //!
 #![doc = include_str!("table.md")]

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use throughline_core::carrier::OwnedFields;
 use throughline_core::context::{Context, Draft, DraftError, Lifetime};
 use throughline_core::grant::Grant;
-use throughline_core::time::Clock;
+use throughline_core::time::{Clock, Timestamp};
 use throughline_core::{Actor, Admitted, Reason, TrustDomainName};
 
 use super::signing::SigningKey;
@@ -111,6 +111,12 @@ impl TokenIssuer {
         self
     }
 
+    /// The time by this issuer's clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// The trust domain it mints for.
     #[must_use]
     pub fn audience(&self) -> &TrustDomainName {
@@ -183,7 +189,7 @@ impl TokenIssuer {
         let deadline = draft.deadline();
         let expires_at = now
             .plus(self.lifetime)
-            .min(deadline.unwrap_or(throughline_core::time::Timestamp::MAX));
+            .min(deadline.unwrap_or(Timestamp::MAX));
         if expires_at <= now {
             return Err(MintErrorKind::DeadlinePassed.into());
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -57,7 +58,10 @@ impl TokenType {
 /// Header and signature are short, so the dots are sought from both ends.
 fn three_parts(token: &[u8]) -> Option<[&[u8]; 3]> {
     let is_dot = |b: &u8| *b == b'.';
-    let (first, last) = (token.iter().position(is_dot)?, token.iter().rposition(is_dot)?);
+    let (first, last) = (
+        token.iter().position(is_dot)?,
+        token.iter().rposition(is_dot)?,
+    );
     let payload = token.get(first + 1..last)?;
     if payload.contains(&b'.') {
         return None;
@@ -100,12 +104,21 @@ fn same_media_type(typ: &str, name: &str) -> bool {
 /// A token taken apart: well-formed, and nothing more. `Debug` shows nothing that a bearer could
 /// use.
 pub struct Envelope<'t> {
-    algorithm: String,
-    typ: Option<String>,
-    kid: Option<String>,
+    header: Arc<ReadHeader>,
     signing_input: &'t [u8],
     payload: &'t [u8],
     signature: &'t [u8],
+}
+
+/// A header that was read: well-formed, harmless, and of an accepted type.
+///
+/// The same bytes read the same, so whoever verifies many tokens of one signer keeps the last one.
+pub(super) struct ReadHeader {
+    /// As it stands in the token.
+    encoded: Box<[u8]>,
+    algorithm: String,
+    typ: Option<String>,
+    kid: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -127,31 +140,13 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<S
     String::deserialize(deserializer).map(Some)
 }
 
-impl<'t> Envelope<'t> {
-    /// Step 3: takes `token` apart.
-    ///
-    /// # Errors
-    ///
-    /// [`Reason::ContextMalformed`] for anything that is not a compact JWS with a harmless header;
-    /// [`Reason::TypeRefused`] for another kind of token.
-    pub fn read(token: &'t [u8], expected: TokenType) -> Result<Self, Refusal> {
-        let malformed = |rule: &str| Refusal::new(Reason::ContextMalformed).because(rule);
-        if token.len() > MAX_TOKEN_LEN {
-            return Err(malformed("the token is longer than any token"));
-        }
-        let Some([header, payload, signature]) = three_parts(token) else {
-            return Err(malformed("the token does not have three parts"));
-        };
-        // The signature may end in the middle of a byte here: that is a cut, and is told by its
-        // length when the key is known.
-        if !is_strict(header) || !is_strict(payload) || !is_all_base64url(signature) {
-            return Err(malformed("the token is not strict base64url"));
-        }
-        if header.len() > MAX_HEADER_LEN.div_ceil(3) * 4 {
+impl ReadHeader {
+    fn read(encoded: &[u8], expected: TokenType) -> Result<Self, Refusal> {
+        if encoded.len() > MAX_HEADER_LEN.div_ceil(3) * 4 {
             return Err(malformed("the token's header is too large"));
         }
         let text = URL_SAFE_NO_PAD
-            .decode(header)
+            .decode(encoded)
             .map_err(|_| malformed("the token is not strict base64url"))?;
         let header: Header = json::parse(&text)
             .map_err(|error| malformed(&format!("the token's header: {error}")))?;
@@ -180,30 +175,81 @@ impl<'t> Envelope<'t> {
                 .map_or("absent".into(), |typ| shown(typ.as_bytes()));
             return Err(Refusal::new(Reason::TypeRefused).because(format!("typ is `{found}`")));
         }
+        Ok(Self {
+            encoded: encoded.into(),
+            algorithm,
+            typ: header.typ,
+            kid: header.kid,
+        })
+    }
+}
+
+fn malformed(rule: &str) -> Refusal {
+    Refusal::new(Reason::ContextMalformed).because(rule)
+}
+
+impl<'t> Envelope<'t> {
+    /// Step 3: takes `token` apart.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::ContextMalformed`] for anything that is not a compact JWS with a harmless header;
+    /// [`Reason::TypeRefused`] for another kind of token.
+    pub fn read(token: &'t [u8], expected: TokenType) -> Result<Self, Refusal> {
+        Self::read_knowing(token, expected, None)
+    }
+
+    /// As [`Envelope::read`], where `known` is a header that was read before for the same type of
+    /// token: one that stands there byte for byte is not read again.
+    pub(super) fn read_knowing(
+        token: &'t [u8],
+        expected: TokenType,
+        known: Option<&Arc<ReadHeader>>,
+    ) -> Result<Self, Refusal> {
+        if token.len() > MAX_TOKEN_LEN {
+            return Err(malformed("the token is longer than any token"));
+        }
+        let Some([header, payload, signature]) = three_parts(token) else {
+            return Err(malformed("the token does not have three parts"));
+        };
+        let known = known.filter(|known| *known.encoded == *header);
+        // The signature may end in the middle of a byte here: that is a cut, and is told by its
+        // length when the key is known.
+        let header_is_strict = known.is_some() || is_strict(header);
+        if !header_is_strict || !is_strict(payload) || !is_all_base64url(signature) {
+            return Err(malformed("the token is not strict base64url"));
+        }
+        let header = match known {
+            Some(known) => Arc::clone(known),
+            None => Arc::new(ReadHeader::read(header, expected)?),
+        };
         let signing_input = token
             .get(..token.len() - signature.len() - 1)
             .ok_or_else(|| malformed("the token does not have three parts"))?;
         Ok(Self {
-            algorithm,
-            typ: header.typ,
-            kid: header.kid,
+            header,
             signing_input,
             payload,
             signature,
         })
     }
 
+    /// The header, for the next token of the same signer.
+    pub(super) fn header(&self) -> &Arc<ReadHeader> {
+        &self.header
+    }
+
     /// The `typ` as the header spells it. [`Envelope::read`] compared it; who reads with
     /// [`TokenType::DangerAny`] does it here.
     #[must_use]
     pub fn typ(&self) -> Option<&str> {
-        self.typ.as_deref()
+        self.header.typ.as_deref()
     }
 
     /// The key id the header names.
     #[must_use]
     pub fn kid(&self) -> Option<&str> {
-        self.kid.as_deref()
+        self.header.kid.as_deref()
     }
 
     /// The rest of step 4, once a key is found: algorithm, length and signature. Yields the
@@ -214,17 +260,15 @@ impl<'t> Envelope<'t> {
     /// [`Reason::AlgorithmRefused`], [`Reason::ContextTruncated`], [`Reason::ContextMalformed`] for
     /// a signature that is long enough and not strict base64url, [`Reason::SignatureInvalid`].
     pub fn open(&self, key: &VerifyingKey) -> Result<Vec<u8>, Refusal> {
-        if Algorithm::from_name(&self.algorithm) != Some(key.algorithm()) {
+        if Algorithm::from_name(&self.header.algorithm) != Some(key.algorithm()) {
             return Err(Refusal::new(Reason::AlgorithmRefused).because(format!(
                 "the token says `{}`, the key is for `{}`",
-                shown(self.algorithm.as_bytes()),
+                shown(self.header.algorithm.as_bytes()),
                 key.algorithm()
             )));
         }
-        let malformed = |part: &str| {
-            Refusal::new(Reason::ContextMalformed)
-                .because(format!("the token's {part} is not strict base64url"))
-        };
+        let not_strict =
+            |part: &str| malformed(&format!("the token's {part} is not strict base64url"));
         // Told by the length on the wire, so that a cut in the middle of a byte is seen as a cut.
         let wire_len = (key.signature_len() * 8).div_ceil(6);
         if self.signature.len() < wire_len {
@@ -235,21 +279,21 @@ impl<'t> Envelope<'t> {
         }
         let signature = URL_SAFE_NO_PAD
             .decode(self.signature)
-            .map_err(|_| malformed("signature"))?;
+            .map_err(|_| not_strict("signature"))?;
         if !key.verify(self.signing_input, &signature) {
             return Err(Refusal::new(Reason::SignatureInvalid));
         }
         URL_SAFE_NO_PAD
             .decode(self.payload)
-            .map_err(|_| malformed("payload"))
+            .map_err(|_| not_strict("payload"))
     }
 }
 
 impl fmt::Debug for Envelope<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Envelope")
-            .field("algorithm", &self.algorithm)
-            .field("kid", &self.kid)
+            .field("algorithm", &self.header.algorithm)
+            .field("kid", &self.header.kid)
             .finish_non_exhaustive()
     }
 }

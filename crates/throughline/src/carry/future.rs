@@ -15,7 +15,8 @@ use super::error::CarryError;
 use super::layer::Config;
 use super::outgoing::Outgoing;
 use super::service::{finish, refuse};
-use super::write::strip_message;
+use super::write::{owned_by, strip_message};
+use crate::body::ResponseBody;
 use crate::refused::Refused;
 use crate::tokens::Replaced;
 
@@ -110,7 +111,7 @@ impl<S, B, R> Future for ResponseFuture<S, B>
 where
     S: Service<Request<B>, Response = Response<R>>,
 {
-    type Output = Result<Response<R>, CarryError<S::Error>>;
+    type Output = Result<Response<ResponseBody<R>>, CarryError<S::Error>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
@@ -123,7 +124,10 @@ where
                 } => {
                     let mut response = ready!(future.poll(cx)).map_err(CarryError::Client)?;
                     strip_message(config, carried.as_ref(), response.headers_mut());
-                    return Poll::Ready(Ok(response));
+                    let owned = owned_by(config, carried.as_ref());
+                    return Poll::Ready(Ok(
+                        response.map(|body| ResponseBody::stripped(body, owned))
+                    ));
                 }
                 StateProj::Renewing { renewing, waiting } => {
                     waiting.replaced = ready!(renewing.as_mut().poll(cx));

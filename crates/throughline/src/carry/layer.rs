@@ -36,11 +36,11 @@ impl CarryLayer {
         CarryBuilder {
             config: Config {
                 destinations,
-                owned: Owned {
+                owned: Arc::new(Owned {
                     fields: OwnedFields::token_only()
                         .with_max_bytes(OwnedFields::DEFAULT_SENDER_MAX_BYTES),
                     baggage: Vec::new(),
-                },
+                }),
                 required: true,
                 renewal: None,
                 clock: Arc::new(SystemClock),
@@ -69,7 +69,7 @@ impl fmt::Debug for CarryLayer {
 
 pub(super) struct Config {
     pub(super) destinations: Destinations,
-    pub(super) owned: Owned,
+    pub(super) owned: Arc<Owned>,
     pub(super) required: bool,
     pub(super) renewal: Option<Renewal>,
     pub(super) clock: Arc<dyn Clock>,
@@ -107,7 +107,7 @@ impl CarryBuilder {
     pub fn add_owned_header(mut self, name: &str) -> Self {
         match owned_header(name) {
             Ok(field) => {
-                let owned = &mut self.config.owned;
+                let owned = Arc::make_mut(&mut self.config.owned);
                 owned.fields = owned.fields.clone().add_field(field.as_str());
             }
             Err(error) => self.problems.extend(error.into_problems()),
@@ -122,14 +122,15 @@ impl CarryBuilder {
                 "baggage key `{key}` is unusable, expected 1 to 64 bytes of `[a-z0-9.-]`"
             ));
         }
-        self.config.owned.baggage.push(key.into());
+        let owned = Arc::make_mut(&mut self.config.owned);
+        owned.baggage.push(key.into());
         self
     }
 
     /// Replaces the cap over the context on the wire, in bytes. Default: 6 KiB, so that a sender
     /// hears of it before a receiver does.
     pub fn with_max_bytes(mut self, bytes: usize) -> Self {
-        let owned = &mut self.config.owned;
+        let owned = Arc::make_mut(&mut self.config.owned);
         owned.fields = owned.fields.clone().with_max_bytes(bytes);
         self
     }

@@ -15,7 +15,8 @@
 //!    unchanged.
 //! 4. **Written and read back.** The token byte for byte, then the copies it promises. A size limit
 //!    that drops one is an error here, not a surprise at the receiver.
-//! 5. **Nothing comes back.** Owned fields and baggage members are removed from the response.
+//! 5. **Nothing comes back.** Owned fields and baggage members are removed from the response, and
+//!    from its trailers, which some clients merge into the fields.
 //!
 //! It takes the context from the request's extensions and from nowhere else, so it works in another
 //! task ([`tower::buffer`]), and a retry that loses the extensions is refused instead of sent

@@ -20,6 +20,7 @@ use super::future::ResponseFuture;
 use super::layer::Config;
 use super::outgoing::Outgoing;
 use super::write::{strip_message, write_context};
+use crate::body::ResponseBody;
 use crate::carry::CarryError;
 use crate::context::admitted;
 use crate::observe::Event;
@@ -58,7 +59,7 @@ impl<S, B, R> Service<Request<B>> for Carry<S>
 where
     S: Service<Request<B>, Response = Response<R>> + Clone,
 {
-    type Response = Response<R>;
+    type Response = Response<ResponseBody<R>>;
     type Error = CarryError<S::Error>;
     type Future = ResponseFuture<S, B>;
 

@@ -1,5 +1,7 @@
 //! Writing a context into the fields of a call, and taking ours out of others.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::header::CONNECTION;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -10,7 +12,7 @@ use throughline_core::{Context, Place, Reason, Refusal};
 
 use super::layer::Config;
 use super::outgoing::Outgoing;
-use crate::carrier::{Fields, strip, strip_baggage};
+use crate::carrier::{Fields, Owned, strip, strip_baggage};
 use crate::witness::baggage_lines;
 
 /// Step 4: the token byte for byte, then the copies it promises; all of it read back.
@@ -236,6 +238,27 @@ pub(super) fn strip_message(config: &Config, carried: Option<&Outgoing>, headers
             strip_look_alikes(field, headers);
         }
     }
+}
+
+/// What [`strip_message`] takes out, for trailers that come later. Shared, unless the context
+/// promises copies that the layer does not own by itself.
+pub(super) fn owned_by(config: &Config, carried: Option<&Outgoing>) -> Arc<Owned> {
+    let copies = carried.map_or(&[][..], |carried| carried.context().projections());
+    let known = |place: &CopyPlace| match place {
+        CopyPlace::Baggage(key) => config.owned.baggage.contains(key),
+        CopyPlace::Header(field) => config.owned.fields.owns(field),
+    };
+    if copies.iter().all(|copy| known(copy.copy_place())) {
+        return Arc::clone(&config.owned);
+    }
+    let mut owned = Owned::clone(&config.owned);
+    for copy in copies {
+        match copy.copy_place() {
+            CopyPlace::Baggage(key) => owned.baggage.push(key.clone()),
+            CopyPlace::Header(field) => owned.fields = owned.fields.add_field(field),
+        }
+    }
+    Arc::new(owned)
 }
 
 fn strip_look_alikes(field: &str, headers: &mut HeaderMap) {

@@ -120,3 +120,25 @@ fn only_danger_accepts_a_token_of_any_kind() {
         Reason::SignatureInvalid,
     );
 }
+
+// failure: X6
+#[test]
+fn a_header_that_was_accepted_for_one_kind_of_token_is_read_again_for_another() {
+    let signer = Signer::ed25519("a");
+    let access = signer.with_member("typ", json!("at+jwt"));
+    let lax = domain([&signer]).with_token_type(TokenType::DangerAny);
+    accepted(&lax, &access);
+    // The same domain, its last header in memory, made strict.
+    let strict = lax.clone().with_token_type(TokenType::Transaction);
+    refused(&strict, &access, Reason::TypeRefused);
+    accepted(&strict, &signer.token(&claims()));
+    // A known header vouches for nothing but itself.
+    refused(&strict, &access, Reason::TypeRefused);
+    let forged = Signer::ed25519("a").token(&claims());
+    refused(&strict, &forged, Reason::SignatureInvalid);
+    // The lax one still takes what it took, and both headers in turn.
+    for _ in 0..3 {
+        accepted(&lax, &access);
+        accepted(&lax, &signer.token(&claims()));
+    }
+}

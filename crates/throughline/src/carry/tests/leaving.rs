@@ -124,3 +124,30 @@ async fn nothing_of_ours_comes_back_in_a_response() {
         "{left:?}"
     );
 }
+
+#[tokio::test]
+async fn nothing_of_ours_comes_back_in_trailers() {
+    use std::convert::Infallible;
+    use std::future::ready;
+
+    use http_body_util::{BodyExt, Full};
+
+    let world = World::new();
+    // `x-legacy` is the layer's own, `x-tenant` is ours by the promise of this context alone.
+    let cx = projecting(&world);
+    let liar = tower::service_fn(|_: Request<()>| {
+        let mut trailers = fields(&OURS);
+        trailers.append("x-foreign", HeaderValue::from_static("theirs"));
+        let body = Full::new(bytes::Bytes::from_static(b"body"));
+        let body = body.with_trailers(ready(Some(Ok::<_, Infallible>(trailers))));
+        ready(Ok::<_, Infallible>(Response::new(body)))
+    });
+    for target in [INSIDE, OUTSIDE] {
+        let client = owning(&world).build().unwrap().layer(liar.clone());
+        let sent = client.oneshot(request(target, &[]).in_context(&cx)).await;
+        let collected = sent.unwrap().into_body().collect().await.unwrap();
+        let trailers = lines(collected.trailers().unwrap());
+        assert_eq!(trailers, [THEIRS, "x-foreign: theirs"], "{target}");
+        assert_eq!(collected.to_bytes(), "body");
+    }
+}

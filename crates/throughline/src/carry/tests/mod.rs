@@ -9,6 +9,7 @@ use throughline_core::{Place, Reason};
 use tower::{Layer, ServiceExt};
 
 use super::*;
+use crate::ResponseBody;
 use crate::fixture::{Client, World};
 
 const INSIDE: &str = "http://billing.internal/invoices";
@@ -49,7 +50,7 @@ async fn send(
     builder: CarryBuilder,
     client: &Client,
     request: Request<()>,
-) -> Result<Response<()>, (Reason, Option<Place>)> {
+) -> Result<Response<ResponseBody<()>>, (Reason, Option<Place>)> {
     call(&builder.build().unwrap(), client, request).await
 }
 
@@ -57,7 +58,7 @@ async fn call(
     layer: &CarryLayer,
     client: &Client,
     request: Request<()>,
-) -> Result<Response<()>, (Reason, Option<Place>)> {
+) -> Result<Response<ResponseBody<()>>, (Reason, Option<Place>)> {
     let before = client.calls();
     let answer = layer.layer(client.clone()).oneshot(request).await;
     answer.map_err(|error| {
