@@ -25,8 +25,9 @@ enum Command {
 
 /// Runs a whole system on this machine, and attacks it
 ///
-/// Starts an identity provider, an edge, an orders service and a billing service on free ports of
-/// the loopback interface, lets users of three tenants work concurrently, then attacks every hop.
+/// Starts an identity provider, an edge, services behind it over HTTP and gRPC, a proxy between them
+/// and a third party outside on free ports of the loopback interface, lets users of three tenants
+/// work concurrently, then attacks every hop.
 /// Each attack has an honest twin, a request that differs in the attacked thing only and must
 /// succeed.
 ///
@@ -45,8 +46,14 @@ pub(crate) struct DemoArgs {
     /// new context, or start again.
     ///
     /// Routes of the edge and of orders: GET and POST /t/TENANT/orders (the body names the tenant
-    /// at /order/tenant_id), POST /t/TENANT/payments, GET /t/TENANT/reports. Of billing: GET
-    /// /t/TENANT/invoices. Of the token service: POST /t/TENANT/narrow, GET /jwks.json. Of the
+    /// at /order/tenant_id), POST /t/TENANT/payments, POST /t/TENANT/shipments (calls the third
+    /// party), GET /t/TENANT/bulk (starts tasks), GET /t/TENANT/events (a stream), GET
+    /// /t/TENANT/reports. Of the edge and of the agent: GET /t/TENANT/summaries. Of billing: GET
+    /// /t/TENANT/invoices. Of the ledger, over gRPC: throughline.demo.Ledger/Record and Watch. The
+    /// proxy passes gRPC to the ledger and everything else to billing, and does what the field
+    /// `x-demo-proxy` says, as in `to 127.0.0.1:4000; drop txn-token`: drop, duplicate, rename, join
+    /// NAME, truncate NAME LENGTH, set or append NAME VALUE, connection NAME, reorder, redirect URL,
+    /// fail, answer NAME VALUE. Of the token service: POST /t/TENANT/narrow, GET /jwks.json. Of the
     /// identity provider: POST /token, GET /jwks.json.
     #[arg(long)]
     pub(crate) hold: bool,

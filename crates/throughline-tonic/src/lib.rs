@@ -11,12 +11,16 @@
 //! | a call that carries a context | [`RequestExt::in_context`] |
 //! | a handler that refuses by itself | [`status`] |
 //! | a client that was not allowed to send | [`refusal_of`] |
+//! | fields that come behind the message | [`DropTrailersLayer`] |
 //!
 //! # Caveats
 //!
 //! - A tonic client needs [`with_origin`](https://docs.rs/tonic/latest/tonic/client/struct.Grpc.html#method.with_origin)
 //!   when its channel is wrapped in `CarryLayer`: without a host, whether a call leaves the domain
 //!   cannot be told, and it is refused with `destination_mismatch`.
+//! - tonic puts the trailers of a unary request into its metadata, where a handler takes them for
+//!   fields that `AcceptLayer` has seen, a legacy tenant header included. Put [`DropTrailersLayer`]
+//!   on the server too; the context itself is not read from metadata and cannot be replaced so.
 //! - A streaming call is checked when it begins. For what lasts, use
 //!   [`TenantContext::guard_stream`].
 //!
@@ -38,6 +42,8 @@
 //! }
 //! ```
 
+mod trailers;
+
 use std::error::Error;
 
 use throughline::carry::{Carried, set_context};
@@ -46,6 +52,8 @@ use throughline_core::Place;
 use throughline_core::witness::{Sighting, WitnessRule};
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Code, Request, Status};
+
+pub use self::trailers::{DropTrailers, DropTrailersLayer, WithoutTrailers};
 
 /// What a tonic request knows of its context.
 pub trait RequestExt<T>: Sized {

@@ -12,9 +12,10 @@ use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST};
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use http_body_util::Full;
+use http_body_util::BodyDataStream;
 use serde::Deserialize;
 use throughline::{
     AcceptLayer, KeySource, Refused, SystemClock, TenantContext, TrustDomain, Witness,
@@ -28,11 +29,12 @@ use throughline_core::{Draft, Place, Principal, Reason, Refusal, Tenant, json as
 use throughline_jose::source::Keys;
 use throughline_jose::verify::{Envelope, TokenType};
 use throughline_jose::{TokenIssuer, VerifyingKey};
+use tokio_stream::StreamExt as _;
 
-use super::idp;
 use super::log::{Answer, Hop, Log};
-use super::net::{self, Client, Failure, Server};
-use super::roster;
+use super::net::{self, Failure, Server};
+use super::outbound::{self, Outbound};
+use super::{billing, idp, orders, roster, tokens};
 
 /// How far clocks may differ.
 const SKEW: Duration = Duration::from_secs(30);
@@ -54,17 +56,18 @@ struct Edge {
     idp_keys: Keys,
     issuer: TokenIssuer,
     orders: SocketAddr,
-    client: Client,
+    agent: SocketAddr,
+    outbound: Outbound,
     log: Log,
 }
 
-/// Serves the edge in front of orders at `orders`, for users of the provider whose keys are at
+/// Serves the edge in front of orders and an agent, for users of the provider whose keys are at
 /// `idp_jwks`.
 pub(super) async fn serve(
     idp_jwks: &str,
     issuer: TokenIssuer,
     domain: TrustDomain,
-    orders: SocketAddr,
+    (orders, agent): (SocketAddr, SocketAddr),
     log: Log,
 ) -> Result<Server, Failure> {
     let idp_keys = KeySource::url(idp_jwks)?
@@ -80,9 +83,10 @@ pub(super) async fn serve(
         .build()?;
     let edge = Edge {
         idp_keys,
+        outbound: Outbound::new(&outbound::carry(&[orders, agent]).build()?),
         issuer,
         orders,
-        client: net::client(),
+        agent,
         log,
     };
     let app = Router::new()
@@ -97,7 +101,8 @@ pub(super) async fn serve(
 /// Takes every context that came from outside away, and puts one minted from the access token in
 /// its place.
 async fn exchange(State(edge): State<Edge>, mut request: Request, next: Next) -> Response {
-    let owned = OwnedFields::token_only();
+    // The legacy field means something behind the edge, so a stranger does not get to set it.
+    let owned = OwnedFields::token_only().add_field(billing::LEGACY_FIELD);
     let foreign: Vec<HeaderName> = request
         .headers()
         .keys()
@@ -250,6 +255,7 @@ impl Claims {
                     .with_authentication(authentication)
             })
             .map_err(|error| invalid("sub", &error))
+            .and_then(|draft| tokens::with_copies(draft).map_err(|error| invalid("sub", &error)))
     }
 }
 
@@ -257,53 +263,56 @@ fn required<T>(claim: Option<T>, name: &'static str) -> Result<T, Refusal> {
     claim.ok_or_else(|| Refusal::new(Reason::ClaimMissing).at(Place::claim(name)))
 }
 
-/// Sends the request on, with its context and without what belongs to this hop.
+/// Sends the request on, in its context and without what belongs to this hop.
 async fn forward(State(edge): State<Edge>, cx: TenantContext, request: Request) -> Response {
     let hop = Hop::of("edge", cx.admitted());
     edge.log.note(request.headers(), &hop);
-    match edge.call(&cx, request).await {
-        Ok((head, body)) => {
-            let answer = serde_json::from_slice::<Answer>(&body).ok();
-            match answer.filter(|_| head.status.is_success()) {
-                Some(mut answer) => {
-                    answer.hops.insert(0, hop);
-                    net::json(head.status, &answer).map(Body::from)
-                }
-                None => {
-                    let mut response = Response::from_parts(head, Body::from(body));
-                    response.headers_mut().remove(CONTENT_LENGTH);
-                    response
-                }
-            }
+    let onward = match edge.onward(request).await {
+        Ok(onward) => onward,
+        Err(_) => return StatusCode::BAD_GATEWAY.into_response(),
+    };
+    let (mut head, body) = match edge.outbound.follow(&cx, onward).await {
+        Ok(response) => response.into_parts(),
+        Err(error) => return outbound::failed(&error).map(Body::from),
+    };
+    head.headers.remove(CONTENT_LENGTH);
+    if head.headers.get(CONTENT_TYPE) == Some(&orders::EVENTS) {
+        // As it comes: there is no end to wait for.
+        let own = tokio_stream::once(Ok(orders::line(&hop)));
+        let events = own.chain(BodyDataStream::new(body));
+        return Response::from_parts(head, Body::from_stream(events));
+    }
+    let Ok(body) = net::collect(body).await else {
+        return StatusCode::BAD_GATEWAY.into_response();
+    };
+    let answer = serde_json::from_slice::<Answer>(&body).ok();
+    match answer.filter(|_| head.status.is_success()) {
+        Some(mut answer) => {
+            answer.hops.insert(0, hop);
+            net::json(head.status, &answer).map(Body::from)
         }
-        Err(_) => StatusCode::BAD_GATEWAY.into_response(),
+        None => Response::from_parts(head, Body::from(body)),
     }
 }
 
 impl Edge {
-    async fn call(
-        &self,
-        cx: &TenantContext,
-        request: Request,
-    ) -> Result<(http::response::Parts, bytes::Bytes), Failure> {
+    async fn onward(&self, request: Request) -> Result<http::Request<Bytes>, Failure> {
         let (head, body) = request.into_parts();
         let target = head
             .uri
             .path_and_query()
             .map_or("/", |target| target.as_str());
-        let body = net::collect(body).await?;
-        let mut onward = http::Request::new(Full::new(body));
+        let to = match head.uri.path().split('/').nth(3) {
+            Some("summaries") => self.agent,
+            Some(_) | None => self.orders,
+        };
+        let mut onward = http::Request::new(net::collect(body).await?);
         *onward.method_mut() = head.method;
-        *onward.uri_mut() = format!("http://{}{target}", self.orders).parse()?;
+        *onward.uri_mut() = format!("http://{to}{target}").parse()?;
         *onward.headers_mut() = head.headers;
-        let headers = onward.headers_mut();
         for name in NOT_FORWARDED {
-            headers.remove(name);
+            onward.headers_mut().remove(name);
         }
-        let mut token = HeaderValue::from_bytes(cx.admitted().token())?;
-        token.set_sensitive(true);
-        headers.insert("txn-token", token);
-        let (head, body) = self.client.request(onward).await?.into_parts();
-        Ok((head, net::collect(body).await?))
+        Ok(onward)
     }
 }

@@ -13,7 +13,7 @@ use throughline_core::time::Clock as _;
 use super::net::Failure;
 use super::roster::{USERS, User};
 use super::system::System;
-use super::tokens::{DOMAIN, LONGEST};
+use super::tokens::{self, DOMAIN, LONGEST};
 
 /// What an attacker starts with.
 #[derive(Serialize)]
@@ -67,6 +67,7 @@ fn context(system: &System, user: User) -> Result<InvitedContext, Failure> {
         .with_grant(Grant::new(Scope::new(user.scope())?))
         .with_authentication(Authentication::at(now))
         .requested_by("edge")?;
+    let draft = tokens::with_copies(draft)?;
     let issuer = system.issuer.clone().with_lifetime(LONGEST);
     Ok(InvitedContext {
         tenant: user.tenant,

@@ -4,9 +4,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
+use throughline_core::time::Timestamp;
 use throughline_core::{Admitted, Context};
+
+use super::proxy::ORDERS_FIELD;
 
 /// Names a call in the log. It is the demo's own thread through the services, and no identity.
 pub(super) const CALL_FIELD: &str = "x-demo-call";
@@ -15,10 +18,13 @@ pub(super) const CALL_FIELD: &str = "x-demo-call";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Hop {
     pub(super) service: String,
-    pub(super) tenant: String,
-    pub(super) subject: String,
-    pub(super) txn: String,
+    pub(super) tenant: Option<String>,
+    pub(super) subject: Option<String>,
+    pub(super) txn: Option<String>,
     pub(super) verdict: String,
+    /// When the token that arrived ends; it stays in the log.
+    #[serde(skip)]
+    pub(super) expires_at: Option<Timestamp>,
 }
 
 impl Hop {
@@ -26,21 +32,32 @@ impl Hop {
         let context: &Context = context;
         Self {
             service: service.into(),
-            tenant: context.tenant().map_or("", |tenant| tenant.as_str()).into(),
-            subject: context.principal().subject().into(),
-            txn: context.transaction().into(),
+            tenant: context.tenant().map(ToString::to_string),
+            subject: Some(context.principal().subject().into()),
+            txn: Some(context.transaction().into()),
             verdict: "accepted".into(),
+            expires_at: Some(context.lifetime().expires_at),
         }
     }
 
     /// A call that was served without a context, where none is required.
     pub(super) fn anonymous(service: &str) -> Self {
+        Self::without_context(service, "anonymous")
+    }
+
+    /// A call to somebody who must see no context at all.
+    pub(super) fn outside(service: &str) -> Self {
+        Self::without_context(service, "outside")
+    }
+
+    fn without_context(service: &str, verdict: &str) -> Self {
         Self {
             service: service.into(),
-            tenant: String::new(),
-            subject: String::new(),
-            txn: String::new(),
-            verdict: "anonymous".into(),
+            tenant: None,
+            subject: None,
+            txn: None,
+            verdict: verdict.into(),
+            expires_at: None,
         }
     }
 }
@@ -56,6 +73,7 @@ pub(super) struct Answer {
 pub(super) struct Seen {
     pub(super) hop: Hop,
     /// The fields that reached the handler and name a tenant to somebody, with their values.
+    /// Outside of the domain, all fields.
     pub(super) fields: Vec<(String, String)>,
 }
 
@@ -70,15 +88,12 @@ impl Log {
             return;
         };
         let call = String::from_utf8_lossy(call.as_bytes()).into_owned();
-        let fields = headers
-            .iter()
-            .filter(|(name, _)| speaks_of_us(name.as_str()));
-        let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into();
         let seen = Seen {
             hop: hop.clone(),
-            fields: fields
-                .map(|(name, value)| (name.as_str().into(), text(value)))
-                .collect(),
+            fields: match hop.verdict.as_str() {
+                "outside" => texts(headers.iter()),
+                _ => of_us(headers),
+            },
         };
         self.lock().entry(call).or_default().push(seen);
     }
@@ -93,7 +108,32 @@ impl Log {
     }
 }
 
+/// The fields that are ours, or pass for ours on some hop, and the baggage.
+pub(super) fn of_us(headers: &HeaderMap) -> Vec<(String, String)> {
+    let fields = headers.iter();
+    texts(fields.filter(|(name, _)| speaks_of_us(name.as_str())))
+}
+
+fn texts<'h>(
+    fields: impl Iterator<Item = (&'h HeaderName, &'h HeaderValue)>,
+) -> Vec<(String, String)> {
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    fields
+        .map(|(name, value)| (name.as_str().into(), text(value)))
+        .collect()
+}
+
 fn speaks_of_us(name: &str) -> bool {
-    let name = name.replace('_', "-");
-    name == "baggage" || name == "txn-token" || name.starts_with("x-tenant")
+    let name = name.replace(['_', '.'], "-");
+    name == "baggage" || name.starts_with("txn-token") || name.starts_with("x-tenant")
+}
+
+/// Hands on what the demo itself puts into a request: its name in the log, and what the proxy is to
+/// do with it.
+pub(super) fn pass_on(from: &HeaderMap, to: &mut HeaderMap) {
+    for name in [CALL_FIELD, ORDERS_FIELD] {
+        if let Some(value) = from.get(name) {
+            to.insert(name, value.clone());
+        }
+    }
 }

@@ -1,14 +1,16 @@
 //! `throughline demo`: a whole system on loopback sockets, at work and under attack.
 //!
 //! ```text
-//!  users ── access token ──▶ edge ── context ──▶ orders ── context ──▶ billing
-//!             idp ── keys ──▶ ╎                    ▲ keys                ▲ keys
-//!                             ╰── tokens ──────────┴─────────────────────╯
+//!  users ── access token ──▶ edge ── context ──▶ orders ──▶ proxy ──▶ billing ──▶ proxy ──▶ ledger
+//!             idp ── keys ──▶ ╎ │                 ▲   ╰╌╌╌╌ nothing ╌╌╌▶ third party        (gRPC)
+//!                             ╎ ╰──▶ agent ───────╯ narrower
+//!                             ╰── tokens ── keys ──▶ every service inside
 //! ```
 //!
 //! Everything goes over real sockets. Each service reports what it saw, and a log shows which
 //! handlers ran, so that "refused" means that nothing happened behind the refusal.
 
+mod agent;
 mod attacks;
 mod billing;
 mod directory;
@@ -16,13 +18,17 @@ mod edge;
 mod hold;
 mod idp;
 mod journeys;
+mod ledger;
 mod log;
 mod net;
 mod orders;
+mod outbound;
+mod proxy;
 mod report;
 mod roster;
 mod signer;
 mod system;
+mod third_party;
 mod tokens;
 
 use std::io::Write as _;
@@ -69,7 +75,7 @@ fn try_run(args: &DemoArgs) -> Result<bool, Failure> {
 async fn report() -> Result<Report, Failure> {
     let start = Instant::now();
     let mut progress = Progress::new();
-    progress.stage("starting an identity provider, an edge, orders and billing");
+    progress.stage("starting an edge, the services behind it and a third party");
     let system = System::start().await?;
     progress.stage("letting users of three tenants work");
     let journeys = journeys::run(&system).await;

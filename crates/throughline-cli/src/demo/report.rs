@@ -128,7 +128,13 @@ fn about(hop: AttackedHop) -> &'static str {
         AttackedHop::Edge => "where an access token becomes a context",
         AttackedHop::Tokens => "where a context becomes a narrower one",
         AttackedHop::Orders => "an axum service that calls another one",
-        AttackedHop::Billing => "a bare hyper service, the last hop",
+        AttackedHop::Agent => "who acts for a user, with less",
+        AttackedHop::Proxy => "between orders, billing and the ledger, and no friend",
+        AttackedHop::Billing => "a bare hyper service that calls over gRPC",
+        AttackedHop::Ledger => "a tonic service, the last hop",
+        AttackedHop::ThirdParty => "outside of the domain",
+        AttackedHop::Carry => "a call that leaves, or is not sent",
+        AttackedHop::Process => "work beside a request, inside one process",
         AttackedHop::Build => "before there is any request",
         AttackedHop::Kit => "whether these attacks prove anything",
     }
@@ -156,16 +162,13 @@ impl Table {
     fn journey(&mut self, journey: &Journey, width: usize) {
         let mark = mark(journey.ok);
         let name = &journey.name;
-        let services: Vec<_> = journey
-            .hops
-            .iter()
-            .map(|hop| hop.service.as_str())
-            .collect();
-        let way = services.join(" → ");
+        let way = way(&journey.hops);
         match (&journey.problem, journey.hops.first()) {
             (None, Some(hop)) if journey.ok => self.line(format_args!(
                 "  {mark} {name:<width$}  {way}  {QUIET}{} · {} · txn {}{QUIET:#}",
-                hop.tenant, hop.subject, hop.txn
+                shown(&hop.tenant),
+                shown(&hop.subject),
+                shown(&hop.txn)
             )),
             (problem, _) => {
                 let problem = problem.as_deref().unwrap_or("the hops do not agree");
@@ -175,7 +178,11 @@ impl Table {
                 for hop in &journey.hops {
                     self.line(format_args!(
                         "      {}: {} · {} · txn {} · {}",
-                        hop.service, hop.tenant, hop.subject, hop.txn, hop.verdict
+                        hop.service,
+                        shown(&hop.tenant),
+                        shown(&hop.subject),
+                        shown(&hop.txn),
+                        hop.verdict
                     ));
                 }
             }
@@ -239,6 +246,28 @@ impl Table {
         };
         self.line(format_args!("\n{style}{sentence}{style:#}"));
     }
+}
+
+/// The services in order; the same few several times are written once.
+fn way(hops: &[Hop]) -> String {
+    let services: Vec<_> = hops.iter().map(|hop| hop.service.as_str()).collect();
+    for length in 1..=2 {
+        let Some(at) = services.len().checked_sub(3 * length) else {
+            continue;
+        };
+        let (front, end) = services.split_at(at);
+        let mut rounds = end.chunks(length);
+        let round = rounds.next().unwrap_or_default();
+        if rounds.all(|other| other == round) {
+            let front: String = front.iter().map(|name| format!("{name} → ")).collect();
+            return format!("{front}3 × ({})", round.join(" → "));
+        }
+    }
+    services.join(" → ")
+}
+
+fn shown(member: &Option<String>) -> &str {
+    member.as_deref().unwrap_or("nobody")
 }
 
 fn mark(ok: bool) -> String {

@@ -1,6 +1,7 @@
 //! The whole system, up and running.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 
 use throughline::accept::AcceptBuilder;
 use throughline::{KeySource, TrustDomain};
@@ -11,10 +12,11 @@ use super::directory::Directory;
 use super::idp::Idp;
 use super::log::Log;
 use super::net::{self, Client, Failure, Server};
+use super::orders::Neighbours;
 use super::signer::Signer;
-use super::{billing, edge, orders, roster, tokens};
+use super::{agent, billing, edge, ledger, orders, proxy, roster, third_party, tokens};
 
-/// Five services on loopback sockets. Dropping it stops them all.
+/// All services on loopback sockets. Dropping it stops them all.
 #[derive(Debug)]
 pub(super) struct System {
     pub(super) idp: Idp,
@@ -25,7 +27,30 @@ pub(super) struct System {
     pub(super) log: Log,
     pub(super) client: Client,
     pub(super) services: Services,
+    /// Whom orders calls.
+    pub(super) neighbours: Neighbours,
     heartbeat: JoinHandle<()>,
+}
+
+/// What is done to services before they are started.
+#[derive(Debug)]
+pub(super) struct Changes {
+    /// To the layer in front of orders.
+    pub(super) orders: fn(AcceptBuilder) -> AcceptBuilder,
+    /// To the layer in front of the ledger.
+    pub(super) ledger: fn(AcceptBuilder) -> AcceptBuilder,
+    /// To what orders knows of others.
+    pub(super) neighbours: fn(&mut Neighbours),
+}
+
+impl Default for Changes {
+    fn default() -> Self {
+        Self {
+            orders: |accept| accept,
+            ledger: |accept| accept,
+            neighbours: |_| {},
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -34,19 +59,21 @@ pub(super) struct Services {
     pub(super) edge: Server,
     pub(super) tokens: Server,
     pub(super) orders: Server,
+    pub(super) agent: Server,
     pub(super) billing: Server,
+    pub(super) ledger: Server,
+    pub(super) third_party: Server,
+    pub(super) proxy: Server,
 }
 
 impl System {
     /// Starts every service, those first that others depend on.
     pub(super) async fn start() -> Result<Self, Failure> {
-        Self::start_with(|orders| orders).await
+        Self::start_with(Changes::default()).await
     }
 
-    /// Starts it with another layer in front of orders, so that it can be seen to leak.
-    pub(super) async fn start_with(
-        change: impl FnOnce(AcceptBuilder) -> AcceptBuilder,
-    ) -> Result<Self, Failure> {
+    /// Starts it changed, so that it can be seen to leak.
+    pub(super) async fn start_with(changes: Changes) -> Result<Self, Failure> {
         let log = Log::default();
         let directory = Directory::new();
         let heartbeat = directory.keep_confirming(roster::tenants()?);
@@ -58,16 +85,34 @@ impl System {
         let tokens = tokens::serve(issuer.clone(), own.clone(), log.clone()).await?;
 
         let jwks = jwks(&tokens);
+        let inside = domain(&jwks, &directory).await?;
+        let third_party = third_party::serve(log.clone()).await?;
+        let accept = (changes.ledger)(ledger::accept(inside.clone())?).build()?;
+        let ledger = ledger::serve(&accept, inside.clone(), log.clone()).await?;
+        let behind = Arc::new(OnceLock::new());
+        let proxy = proxy::serve(Arc::clone(&behind), ledger.address()).await?;
         let accept = billing::accept(domain(&jwks, &directory).await?)?.build()?;
-        let billing = billing::serve(&accept, log.clone()).await?;
-        let accept = change(orders::accept(domain(&jwks, &directory).await?)?).build()?;
-        let orders = orders::serve(accept, billing.address(), log.clone()).await?;
+        let billing = billing::serve(&accept, proxy.address(), log.clone()).await?;
+        let _ = behind.set(billing.address());
+        let mut neighbours = Neighbours {
+            inside: vec![proxy.address()],
+            billing: proxy.address(),
+            ledger: proxy.address(),
+            third_party: third_party.address(),
+            issuer: issuer.clone(),
+            domain: inside.clone(),
+        };
+        (changes.neighbours)(&mut neighbours);
+        let accept = orders::accept(domain(&jwks, &directory).await?)?;
+        let accept = (changes.orders)(accept).build()?;
+        let orders = orders::serve(accept, neighbours.clone(), log.clone()).await?;
+        let agent = agent::serve(inside, issuer.clone(), orders.address(), log.clone()).await?;
         let idp_jwks = self::jwks(&idp_server);
         let edge = edge::serve(
             &idp_jwks,
             issuer.clone(),
             own,
-            orders.address(),
+            (orders.address(), agent.address()),
             log.clone(),
         )
         .await?;
@@ -84,8 +129,13 @@ impl System {
                 edge,
                 tokens,
                 orders,
+                agent,
                 billing,
+                ledger,
+                third_party,
+                proxy,
             },
+            neighbours,
             heartbeat,
         })
     }
@@ -107,14 +157,22 @@ impl System {
             edge,
             tokens,
             orders,
+            agent,
             billing,
+            ledger,
+            third_party,
+            proxy,
         } = &self.services;
         let named = [
             ("idp", idp),
             ("edge", edge),
             ("tokens", tokens),
             ("orders", orders),
+            ("agent", agent),
             ("billing", billing),
+            ("ledger", ledger),
+            ("third-party", third_party),
+            ("proxy", proxy),
         ];
         named.map(|(name, server)| (name, server.url())).into()
     }
@@ -127,9 +185,17 @@ impl System {
             edge,
             tokens,
             orders,
+            agent,
             billing,
+            ledger,
+            third_party,
+            proxy,
         } = self.services;
-        for server in [edge, orders, billing, tokens, idp] {
+        let front = [edge, agent, orders, billing];
+        for server in front
+            .into_iter()
+            .chain([proxy, ledger, third_party, tokens, idp])
+        {
             server.stop().await;
         }
     }

@@ -14,13 +14,15 @@ use serde::Deserialize;
 use serde_json::json;
 use throughline::{AcceptLayer, Freshness, Refused, TenantContext, TrustDomain, Witness};
 use throughline_core::grant::{DataGrant, DataScope, Grant, Scope, Task};
+use throughline_core::projection::{Member, Projection};
 use throughline_core::reason::Position;
 use throughline_core::time::Timestamp;
 use throughline_core::{
-    Actor, ActorKind, Principal, Reason, Refusal, TrustDomainName, json as strict,
+    Actor, ActorKind, Draft, Principal, Reason, Refusal, TrustDomainName, json as strict,
 };
 use throughline_jose::{SigningKey, TokenIssuer};
 
+use super::billing::LEGACY_FIELD;
 use super::log::{Hop, Log};
 use super::net::{self, Failure, Server};
 use super::signer::Signer;
@@ -36,6 +38,19 @@ pub(super) fn issuer() -> Result<(TokenIssuer, Signer), Failure> {
     let copy = Signer::copy_of(&key)?;
     let issuer = TokenIssuer::new(TrustDomainName::new(DOMAIN)?, key).with_issuer(ISSUER);
     Ok((issuer, copy))
+}
+
+/// The copies that every context of the demo promises: for those who read them and no token.
+pub(super) fn copies() -> Result<[Projection; 2], Failure> {
+    Ok([
+        Projection::header(Member::Tenant, LEGACY_FIELD)?,
+        Projection::baggage(Member::Tenant, "tenant.id")?,
+    ])
+}
+
+/// A draft that promises them.
+pub(super) fn with_copies(draft: Draft) -> Result<Draft, Failure> {
+    Ok(copies()?.into_iter().fold(draft, Draft::add_projection))
 }
 
 /// The domain for the edge's own process: it reads the keys where they are made.

@@ -9,6 +9,19 @@ use serde_json::Value;
 
 use crate::throughline;
 
+/// Everything that listens.
+const SERVICES: [&str; 9] = [
+    "agent",
+    "billing",
+    "edge",
+    "idp",
+    "ledger",
+    "orders",
+    "proxy",
+    "third-party",
+    "tokens",
+];
+
 struct Held {
     child: Child,
     line: Value,
@@ -42,8 +55,7 @@ impl Held {
 
     #[cfg(unix)]
     fn stop(mut self, signal: &str) -> ExitStatus {
-        let addresses =
-            ["edge", "orders", "billing", "idp"].map(|name| self.address(name).to_owned());
+        let addresses = SERVICES.map(|name| self.address(name).to_owned());
         let pid = self.child.id().to_string();
         let sent = Command::new("kill").args([signal, &pid]).status().unwrap();
         assert!(sent.success());
@@ -92,6 +104,8 @@ fn the_printed_tokens_open_their_own_tenant_and_no_other() {
     let held = Held::start();
     let line = &held.line;
     assert_eq!(line["trust_domain"], "demo.internal");
+    let services: Vec<_> = line["services"].as_object().unwrap().keys().collect();
+    assert_eq!(services, SERVICES);
 
     let users = line["users"].as_array().unwrap();
     assert!(users.len() >= 3);
@@ -167,6 +181,43 @@ fn the_printed_tokens_open_their_own_tenant_and_no_other() {
     }
 
     assert_eq!(held.stop("-TERM").code(), Some(0));
+}
+
+#[cfg(unix)]
+#[test]
+fn the_proxy_mistreats_a_call_to_whichever_service_as_it_is_told() {
+    let held = Held::start();
+    let context = &held.line["contexts"][0];
+    let tenant = context["tenant"].as_str().unwrap();
+    let token = context["txn_token"].as_str().unwrap();
+    let orders = held.address("orders");
+    let through = |order: &str| {
+        let fields = format!("txn-token: {token}\r\nx-demo-proxy: to {orders}; {order}");
+        held.get("proxy", &format!("/t/{tenant}/orders"), &fields)
+    };
+    let (status, answer) = through("reorder");
+    assert_eq!(status, 200, "{answer}");
+    for (order, reason) in [
+        ("drop txn-token", "context_missing"),
+        ("duplicate txn-token", "context_ambiguous"),
+        ("join txn-token", "context_ambiguous"),
+        ("rename txn-token", "context_ambiguous"),
+        ("truncate txn-token 100", "context_malformed"),
+        ("connection txn-token", "context_stripped"),
+        ("set x-tenant-id nobody", "tenant_mismatch"),
+    ] {
+        let (_, answer) = through(order);
+        assert!(answer.contains(reason), "{order}: {answer}");
+    }
+    let (status, answer) = through("redirect http://elsewhere.example/");
+    assert_eq!(status, 307, "{answer}");
+    let (status, _) = through("to 192.0.2.1:80");
+    assert_eq!(status, 502, "only this machine");
+    // The third party tells lies to whoever asks it directly.
+    let (status, answer) = held.get("third-party", "/shipments", "x-a: b");
+    assert_eq!(status, 200);
+    assert!(answer.contains("x-tenant: globex"), "{answer}");
+    assert_eq!(held.stop("-INT").code(), Some(0));
 }
 
 #[cfg(unix)]

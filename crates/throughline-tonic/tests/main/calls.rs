@@ -2,22 +2,19 @@
 
 use std::time::Duration;
 
-use throughline::{AcceptLayer, CarryLayer, TenantContext};
+use throughline::CarryLayer;
+use throughline::tokens::EmbeddedTokens;
+use throughline_core::{Actor, ActorKind, Principal};
 use throughline_tonic::{RequestExt as _, refusal_of};
 use tokio_stream::StreamExt as _;
-use tonic::metadata::MetadataValue;
+use tonic::metadata::{MetadataMap, MetadataValue};
+use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
-use tower::{Layer as _, ServiceExt as _};
+use tower::Layer as _;
 
-use crate::kit::System;
-
-fn asking(tenant: &str) -> Request<HealthCheckRequest> {
-    Request::new(HealthCheckRequest {
-        service: tenant.into(),
-    })
-}
+use crate::kit::{System, asking};
 
 fn with_token(
     mut request: Request<HealthCheckRequest>,
@@ -186,26 +183,6 @@ async fn one_tenants_oversized_metadata_leaves_the_connection_to_others() {
         .unwrap();
 }
 
-/// The admitted context of a token, as a service in front would have it.
-async fn admitted(system: &System, token: &str) -> TenantContext {
-    let accept = AcceptLayer::builder(system.domain.clone())
-        .with_observe(())
-        .build()
-        .unwrap();
-    let service = accept.layer(tower::service_fn(async |request: http::Request<String>| {
-        let cx = TenantContext::of(request.extensions()).unwrap();
-        let mut response = http::Response::new(tonic::body::Body::empty());
-        response.extensions_mut().insert(cx);
-        Ok::<_, std::convert::Infallible>(response)
-    }));
-    let request = http::Request::get("/")
-        .header("txn-token", token)
-        .body(String::new())
-        .unwrap();
-    let mut response = service.oneshot(request).await.unwrap();
-    response.extensions_mut().remove().unwrap()
-}
-
 #[tokio::test]
 async fn a_channel_carries_the_context_or_does_not_send() {
     let system = System::start().await;
@@ -216,7 +193,7 @@ async fn a_channel_carries_the_context_or_does_not_send() {
         .unwrap();
     let channel = carry.layer(system.channel.clone());
     let mut client = HealthClient::with_origin(channel.clone(), system.origin.clone());
-    let cx = admitted(&system, &system.token("acme", "ledger.read")).await;
+    let cx = system.admitted("acme", "ledger.read").await;
 
     let response = client.check(asking("acme").in_context(&cx)).await.unwrap();
     assert_eq!(response.metadata().get("saw").unwrap(), "acme");
@@ -257,6 +234,47 @@ async fn a_channel_carries_the_context_or_does_not_send() {
 }
 
 #[tokio::test]
+async fn a_narrowed_context_is_taken_for_what_it_allows_and_for_nothing_wider() {
+    let system = System::start().await;
+    let writing = system.serve("ledger.write").await;
+    let carry = CarryLayer::builder(["127.0.0.1"]).with_observe(()).build();
+    let carry = carry.unwrap();
+    let client = |origin: &http::Uri| {
+        let channel = Channel::builder(origin.clone()).connect_lazy();
+        HealthClient::with_origin(carry.layer(channel), origin.clone())
+    };
+    let (mut reading, mut writing) = (client(&system.origin), client(&writing));
+    let text =
+        |metadata: &MetadataMap, name| metadata.get(name).unwrap().to_str().unwrap().to_owned();
+
+    let cx = system.admitted("acme", "ledger.*").await;
+    let summariser = Principal::platform("spiffe", "summariser").unwrap();
+    let summariser = Actor::new(ActorKind::Service, summariser);
+    let tokens = EmbeddedTokens::new(system.issuer.clone(), summariser);
+    let narrowed = cx.narrow().scope("ledger.read").request(&tokens).await;
+    let narrowed = narrowed.unwrap();
+
+    let asked = || asking("acme").in_context(&narrowed);
+    let response = reading.check(asked()).await.unwrap();
+    assert_eq!(text(response.metadata(), "saw"), "acme");
+    assert_eq!(text(response.metadata(), "scope"), "ledger.read");
+    assert_eq!(text(response.metadata(), "requester"), "spiffe//summariser");
+    reading.watch(asked()).await.unwrap();
+    assert_eq!(system.handled(), 2);
+
+    let expected = (Code::PermissionDenied, "scope_insufficient".to_owned());
+    let wider = writing.check(asked()).await.unwrap_err();
+    assert_eq!(reason(&wider), expected);
+    let wider = writing.watch(asked()).await.unwrap_err();
+    assert_eq!(reason(&wider), expected);
+    assert_eq!(system.handled(), 2, "a refused call reached the handler");
+
+    // What it was narrowed from is as wide as before.
+    let response = writing.check(asking("acme").in_context(&cx)).await.unwrap();
+    assert_eq!(text(response.metadata(), "scope"), "ledger.*");
+}
+
+#[tokio::test]
 async fn a_context_that_expired_under_way_is_not_sent() {
     let system = System::start().await;
     let host = system.origin.authority().unwrap().to_string();
@@ -266,7 +284,7 @@ async fn a_context_that_expired_under_way_is_not_sent() {
         .with_observe(());
     let channel = carry.build().unwrap().layer(system.channel.clone());
     let mut client = HealthClient::with_origin(channel, system.origin.clone());
-    let cx = admitted(&system, &system.token("acme", "ledger.read")).await;
+    let cx = system.admitted("acme", "ledger.read").await;
     let refused = client
         .check(asking("acme").in_context(&cx))
         .await

@@ -1,25 +1,30 @@
 //! A gRPC service on loopback: tonic's own health service, whose one text field names a tenant.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use throughline::{AcceptLayer, Freshness, RequireLayer, TrustDomain};
+use http::Uri;
+use throughline::{AcceptLayer, Freshness, RequireLayer, TenantContext, TrustDomain};
 use throughline_core::grant::{Grant, Scope};
+use throughline_core::projection::{Member, Projection};
 use throughline_core::{Draft, Principal, Tenant, TrustDomainName};
 use throughline_jose::{SigningKey, TokenIssuer};
 use throughline_tonic::RequestExt as _;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
+use tonic::body::Body;
 use tonic::transport::{Channel, Server};
 use tonic::{Request, Response, Status};
 use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
+use tower::{Layer as _, ServiceExt as _};
 
 pub(crate) struct System {
     pub(crate) issuer: TokenIssuer,
     pub(crate) domain: TrustDomain,
-    pub(crate) origin: http::Uri,
+    pub(crate) origin: Uri,
     pub(crate) channel: Channel,
     handled: Arc<AtomicUsize>,
 }
@@ -35,28 +40,7 @@ impl System {
         domain.load().await.unwrap();
 
         let handled = Arc::new(AtomicUsize::new(0));
-        let service = HealthServer::new(Ledger {
-            handled: Arc::clone(&handled),
-        });
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let origin: http::Uri = format!("http://{}", listener.local_addr().unwrap())
-            .parse()
-            .unwrap();
-        let accept = AcceptLayer::builder(domain.clone())
-            .with_observe(())
-            .build()
-            .unwrap();
-        let require = RequireLayer::builder()
-            .scope("ledger.read")
-            .with_observe(())
-            .build();
-        tokio::spawn(
-            Server::builder()
-                .layer(accept)
-                .layer(require.unwrap())
-                .add_service(service)
-                .serve_with_incoming(TcpListenerStream::new(listener)),
-        );
+        let origin = serve(&domain, &handled, "ledger.read").await;
         let channel = Channel::builder(origin.clone()).connect_lazy();
         Self {
             issuer,
@@ -67,12 +51,42 @@ impl System {
         }
     }
 
+    /// The same service once more, for those who may do this.
+    pub(crate) async fn serve(&self, scope: &str) -> Uri {
+        serve(&self.domain, &self.handled, scope).await
+    }
+
+    pub(crate) fn ledger(&self) -> HealthServer<Ledger> {
+        ledger(&self.handled)
+    }
+
+    /// What a service in front holds for a token.
+    pub(crate) async fn admitted(&self, tenant: &str, scope: &str) -> TenantContext {
+        let accept = AcceptLayer::builder(self.domain.clone())
+            .with_observe(())
+            .build()
+            .unwrap();
+        let service = accept.layer(tower::service_fn(async |request: http::Request<String>| {
+            let cx = TenantContext::of(request.extensions()).unwrap();
+            let mut response = http::Response::new(Body::empty());
+            response.extensions_mut().insert(cx);
+            Ok::<_, Infallible>(response)
+        }));
+        let request = http::Request::get("/")
+            .header("txn-token", self.token(tenant, scope))
+            .body(String::new())
+            .unwrap();
+        let mut response = service.oneshot(request).await.unwrap();
+        response.extensions_mut().remove().unwrap()
+    }
+
     pub(crate) fn token(&self, tenant: &str, scope: &str) -> String {
         let ada = Principal::new("okta", Tenant::new(tenant).unwrap(), "ada").unwrap();
         let grant = Grant::new(Scope::new(scope).unwrap());
         let draft = Draft::user(ada, self.domain.now())
             .unwrap()
-            .with_grant(grant);
+            .with_grant(grant)
+            .add_projection(Projection::header(Member::Tenant, "x-tenant").unwrap());
         self.issuer.mint(draft).unwrap()
     }
 
@@ -81,7 +95,40 @@ impl System {
     }
 }
 
-struct Ledger {
+async fn serve(domain: &TrustDomain, handled: &Arc<AtomicUsize>, scope: &str) -> Uri {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    let accept = AcceptLayer::builder(domain.clone())
+        .with_observe(())
+        .build()
+        .unwrap();
+    let require = RequireLayer::builder()
+        .scope(scope)
+        .with_observe(())
+        .build();
+    tokio::spawn(
+        Server::builder()
+            .layer(accept)
+            .layer(require.unwrap())
+            .add_service(ledger(handled))
+            .serve_with_incoming(TcpListenerStream::new(listener)),
+    );
+    origin.parse().unwrap()
+}
+
+fn ledger(handled: &Arc<AtomicUsize>) -> HealthServer<Ledger> {
+    HealthServer::new(Ledger {
+        handled: Arc::clone(handled),
+    })
+}
+
+pub(crate) fn asking(tenant: &str) -> Request<HealthCheckRequest> {
+    Request::new(HealthCheckRequest {
+        service: tenant.into(),
+    })
+}
+
+pub(crate) struct Ledger {
     handled: Arc<AtomicUsize>,
 }
 
@@ -95,9 +142,13 @@ impl Health for Ledger {
         request.agree("service", |message| &message.service)?;
         self.handled.fetch_add(1, Ordering::SeqCst);
         let mut response = Response::new(HealthCheckResponse { status: 1 });
-        response
-            .metadata_mut()
-            .insert("saw", cx.tenant().as_str().parse().unwrap());
+        for (name, value) in [
+            ("saw", cx.tenant().to_string()),
+            ("scope", cx.grant().scope().to_string()),
+            ("requester", cx.requester().to_string()),
+        ] {
+            response.metadata_mut().insert(name, value.parse().unwrap());
+        }
         Ok(response)
     }
 

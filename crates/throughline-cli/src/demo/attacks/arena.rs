@@ -1,17 +1,27 @@
 //! Where attacks happen: honest requests and tokens to start from, and services to build anew.
 
+use std::convert::Infallible;
+use std::future::ready;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
 use serde_json::{Value, json};
-use throughline::{AcceptLayer, SystemClock, TrustDomain};
+use throughline::{AcceptLayer, SystemClock, TenantContext, TrustDomain};
 use throughline_core::authentication::Authentication;
 use throughline_core::context::Draft;
 use throughline_core::grant::{Grant, Scope};
 use throughline_core::time::Clock as _;
+use tower::{Layer as _, ServiceExt as _, service_fn};
 
 use super::super::idp::{self, Idp};
+use super::super::log::CALL_FIELD;
 use super::super::net::{Failure, Server};
 use super::super::roster::{ADA_OF_ACME, ADA_OF_GLOBEX, USERS, User};
 use super::super::system::System;
 use super::super::{billing, tokens};
+use super::grpc_wire::GrpcCall;
 use super::wire::Call;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -64,6 +74,50 @@ impl<'s> Arena<'s> {
         Call::get(server.address(), "/t/acme/invoices").token(&self.token)
     }
 
+    /// An honest call to the agent, for `acme`.
+    pub(super) fn agent(&self) -> Call {
+        Call::get(self.system.services.agent.address(), "/t/acme/summaries").token(&self.token)
+    }
+
+    /// An honest call to the ledger, for `acme`, with the copies that its context promises.
+    pub(super) fn ledger(&self) -> GrpcCall {
+        self.ledger_of("acme", &self.token)
+    }
+
+    /// A call to the ledger for a tenant, in this context.
+    pub(super) fn ledger_of(&self, tenant: &str, token: &str) -> GrpcCall {
+        GrpcCall::new(self.system.services.ledger.address(), tenant)
+            .token(token)
+            .add(billing::LEGACY_FIELD, tenant)
+            .add("baggage", format!("tenant.id={tenant}"))
+    }
+
+    /// A handler's context, as a service gets it that is called with this token.
+    pub(super) async fn admit(&self, token: &str) -> Result<TenantContext, Failure> {
+        let accept = AcceptLayer::new(self.system.neighbours.domain.clone());
+        let (sender, admitted) = tokio::sync::oneshot::channel();
+        let sender = Arc::new(Mutex::new(Some(sender)));
+        let service = service_fn(move |request: Request<()>| {
+            let cx = TenantContext::of(request.extensions());
+            let sender = sender.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(sender) = sender {
+                let _ = sender.send(cx);
+            }
+            ready(Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())))
+        });
+        let request = Request::get("/").header("txn-token", token).body(())?;
+        accept.layer(service).oneshot(request).await?;
+        Ok(admitted.await??)
+    }
+
+    /// A call to billing, through the proxy, to be sent by a client that keeps contexts.
+    pub(super) fn invoice(&self, id: &str) -> Result<Request<Bytes>, Failure> {
+        let proxy = self.system.services.proxy.url();
+        Ok(Request::get(format!("{proxy}/t/acme/invoices"))
+            .header(CALL_FIELD, id)
+            .body(Bytes::new())?)
+    }
+
     /// An honest call to the edge, with an access token of `acme`.
     pub(super) fn edge(&self) -> Result<Call, Failure> {
         self.edge_with(&Idp::claims(ADA_OF_ACME))
@@ -89,6 +143,7 @@ impl<'s> Arena<'s> {
             .with_grant(Grant::new(Scope::new(user.scope())?))
             .with_authentication(Authentication::at(now).in_session("s-desk"))
             .requested_by("edge")?;
+        let draft = tokens::with_copies(draft)?;
         let token = self.system.issuer.mint(draft)?;
         let payload = token.split('.').nth(1).unwrap_or_default();
         Ok(serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload)?)?)
@@ -143,7 +198,8 @@ impl<'s> Arena<'s> {
 
     /// Billing behind a layer of the attack's own.
     pub(super) async fn serve(&self, accept: &AcceptLayer) -> Result<Server, Failure> {
-        billing::serve(accept, self.system.log.clone()).await
+        let ledger = self.system.services.proxy.address();
+        billing::serve(accept, ledger, self.system.log.clone()).await
     }
 
     /// What no answer to a stranger may contain.

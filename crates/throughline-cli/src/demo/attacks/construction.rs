@@ -183,9 +183,8 @@ async fn reported(arena: &Arena<'_>) -> Result<Finding, Failure> {
     let accept = orders::accept(arena.system.domain().await?)?
         .with_mode(Rule::Witnesses, Mode::Report)
         .build()?;
-    let services = &arena.system.services;
-    let server =
-        orders::serve(accept, services.billing.address(), arena.system.log.clone()).await?;
+    let system = arena.system;
+    let server = orders::serve(accept, system.neighbours.clone(), system.log.clone()).await?;
     let call = super::wire::Call::get(server.address(), "/t/acme/orders").token(arena.acme());
     let position = Hop::Orders.position();
 

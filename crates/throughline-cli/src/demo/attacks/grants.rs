@@ -294,13 +294,11 @@ pub(super) const ATTACKS: [Attack; 14] = [
 /// A billing service that relies on a copy in baggage, called with this instead of it.
 async fn copied(arena: &Arena<'_>, id: &str, baggage: Option<&str>) -> Result<Finding, Failure> {
     let copy = Projection::baggage(Member::Tenant, "tenant.id")?;
-    let promise = copy.to_string();
     let accept = AcceptLayer::builder(arena.system.domain().await?)
         .relies_on(copy)
         .build()?;
     let billing = arena.serve(&accept).await?;
-    let token = arena.acme_with(&[("/tctx/proj", json!([promise]))])?;
-    let call = arena.billing_at(&billing).token(token);
+    let call = arena.billing_at(&billing);
     let attack = match baggage {
         Some(baggage) => call.clone().add("baggage", baggage),
         None => call.clone(),

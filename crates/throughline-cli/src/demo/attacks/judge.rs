@@ -23,6 +23,10 @@ pub(super) async fn run(arena: &Arena<'_>, attack: &Attack) -> AttackReport {
             Ok(pair) => Ok(try_pair(arena, attack, &pair).await),
             Err(error) => Err(error),
         },
+        Run::Grpc(make) => match make(arena) {
+            Ok(pair) => Ok(try_pair(arena, attack, &pair).await),
+            Err(error) => Err(error),
+        },
         Run::Scene(play) => play(arena).await,
     };
     let finding = found.unwrap_or_else(|error| Finding {
@@ -49,12 +53,50 @@ fn join(words: &BTreeSet<String>) -> String {
         .join("|")
 }
 
+/// A call of an attack, over whichever protocol.
+pub(super) trait Shot: Sync {
+    /// What became of it: the reason of a refusal in a word, or what happened instead.
+    fn refusal(
+        &self,
+        arena: &Arena<'_>,
+        id: &str,
+        attack: &Attack,
+    ) -> impl Future<Output = String> + Send;
+
+    /// [`NEUTRALISED`], if it is served as if what is foreign in it were not there.
+    fn neutralised(&self, arena: &Arena<'_>, id: &str) -> impl Future<Output = String> + Send;
+
+    /// Whether it is served, by every service under `tenant`.
+    fn is_served(
+        &self,
+        arena: &Arena<'_>,
+        id: &str,
+        tenant: &str,
+    ) -> impl Future<Output = bool> + Send;
+}
+
+impl Shot for Call {
+    async fn refusal(&self, arena: &Arena<'_>, id: &str, attack: &Attack) -> String {
+        arena
+            .refusal_behind(attack.front, self, id, attack.hop.position())
+            .await
+    }
+
+    async fn neutralised(&self, arena: &Arena<'_>, id: &str) -> String {
+        arena.neutralised(self, id, "acme").await
+    }
+
+    async fn is_served(&self, arena: &Arena<'_>, id: &str, tenant: &str) -> bool {
+        arena.is_served(self, id, tenant).await
+    }
+}
+
 /// The twins first: what they leave behind in caches is what an attacker would find there.
-async fn try_pair(arena: &Arena<'_>, attack: &Attack, pair: &Pair) -> Finding {
+async fn try_pair<C: Shot>(arena: &Arena<'_>, attack: &Attack, pair: &Pair<C>) -> Finding {
     let mut twin_ok = !pair.twins.is_empty();
     for (n, (twin, tenant)) in pair.twins.iter().enumerate() {
-        twin_ok &= arena
-            .is_served(twin, &format!("{}-twin-{n}", attack.id), tenant)
+        twin_ok &= twin
+            .is_served(arena, &format!("{}-twin-{n}", attack.id), tenant)
             .await;
     }
     let mut got = BTreeSet::new();
@@ -67,10 +109,8 @@ async fn try_pair(arena: &Arena<'_>, attack: &Attack, pair: &Pair) -> Finding {
         let outcomes = some.into_iter().map(|(n, call)| async move {
             let id = format!("{}-{n}", attack.id);
             match attack.expected {
-                Expected::Neutralised => arena.neutralised(call, &id, "acme").await,
-                Expected::Refused(_) | Expected::Word(_) => {
-                    arena.refusal(call, &id, attack.hop.position()).await
-                }
+                Expected::Neutralised => call.neutralised(arena, &id).await,
+                Expected::Refused(_) | Expected::Word(_) => call.refusal(arena, &id, attack).await,
             }
         });
         got.extend(join_all(outcomes).await);
@@ -111,18 +151,38 @@ impl Arena<'_> {
 
     /// The reason of a refusal in a word, or what happened instead.
     pub(super) async fn refusal(&self, call: &Call, id: &str, position: Position) -> String {
+        self.refusal_behind(&[], call, id, position).await
+    }
+
+    /// The same where the call passes `front` first, whose handlers must have run for `acme`.
+    pub(super) async fn refusal_behind(
+        &self,
+        front: &[&str],
+        call: &Call,
+        id: &str,
+        position: Position,
+    ) -> String {
         let reply = match call.send(id).await {
             Ok(reply) => reply,
             Err(error) => return format!("no answer: {error}"),
         };
         let seen = self.system.log.take(id);
-        self.judge(&reply, &seen, position)
+        let passed = seen.iter().take_while(|seen| {
+            let tenant = seen.hop.tenant.as_deref();
+            front.contains(&seen.hop.service.as_str()) && tenant == Some("acme")
+        });
+        let passed = passed.count();
+        if passed != front.len() {
+            return format!("{passed} of the services in front ran");
+        }
+        self.judge(&reply, seen.get(passed..).unwrap_or_default(), position)
     }
 
     /// Judges a refusal: status, reason, silence, and that no handler ran.
     pub(super) fn judge(&self, reply: &Reply, seen: &[Seen], position: Position) -> String {
         if let Some(ran) = seen.first() {
-            return format!("handled by {} for {}", ran.hop.service, ran.hop.tenant);
+            let tenant = ran.hop.tenant.as_deref().unwrap_or("nobody");
+            return format!("handled by {} for {tenant}", ran.hop.service);
         }
         let Some(code) = reply.reason() else {
             return format!("{} without a reason", reply.status);
@@ -138,10 +198,17 @@ impl Arena<'_> {
             return format!("{code} without a challenge");
         }
         let text = format!("{}{}", reply.head, String::from_utf8_lossy(&reply.body));
-        match self.secrets().iter().find(|secret| names(&text, secret)) {
+        match self.named_in(&text) {
             Some(secret) => format!("{code}, and the answer names {secret}"),
             None => code,
         }
+    }
+
+    /// What `text` says of the things that no answer may say.
+    pub(super) fn named_in(&self, text: &str) -> Option<String> {
+        self.secrets()
+            .into_iter()
+            .find(|secret| names(text, secret))
     }
 
     /// `neutralised`, if a call with something foreign in it is served as if it were not there.
@@ -165,19 +232,23 @@ impl Arena<'_> {
 /// Whether every handler ran for this tenant and saw no foreign field of ours.
 fn is_served(reply: &Reply, seen: &[Seen], tenant: &str) -> bool {
     let reported = reply.answer().map(|answer| answer.hops).unwrap_or_default();
-    let clean = |seen: &Seen| {
-        seen.hop.tenant == tenant
-            && seen.fields.iter().all(|(name, value)| {
-                // Set anew from the proof, or somebody else's baggage.
-                (name == super::super::billing::LEGACY_FIELD && value == tenant)
-                    || (name == "baggage" && !value.contains("tenant.id"))
-            })
-    };
     reply.is_success()
         && !reported.is_empty()
-        && reported.iter().all(|hop| hop.tenant == tenant)
+        && reported
+            .iter()
+            .all(|hop| hop.tenant.as_deref().unwrap_or_default() == tenant)
         && reported.len() == seen.len()
-        && seen.iter().all(clean)
+        && seen.iter().all(|seen| is_clean(seen, tenant))
+}
+
+/// Whether a handler ran for this tenant and saw no foreign field of ours.
+pub(super) fn is_clean(seen: &Seen, tenant: &str) -> bool {
+    seen.hop.tenant.as_deref().unwrap_or_default() == tenant
+        && seen.fields.iter().all(|(name, value)| {
+            // Set anew from the proof, or somebody else's baggage.
+            (name == super::super::billing::LEGACY_FIELD && value == tenant)
+                || (name == "baggage" && !value.contains("tenant.id"))
+        })
 }
 
 /// Whether `text` contains `name` as a whole word.

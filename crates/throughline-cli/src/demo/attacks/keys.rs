@@ -18,6 +18,7 @@ use super::{Attack, Expected, Finding, Hop, scene};
 use crate::demo::net::{self, Failure, Server};
 use crate::demo::roster::ADA_OF_ACME;
 use crate::demo::tokens::{self, ISSUER};
+use crate::demo::{billing, ledger};
 
 /// Short, so that a demo does not wait for what an issuer's peace of mind demands.
 const COOL_DOWN: Duration = Duration::from_millis(20);
@@ -58,21 +59,29 @@ impl KeyRoom {
         })
     }
 
-    /// A billing service that fetches its keys here.
-    async fn billing(&self, arena: &Arena<'_>, refresh: RefreshPolicy) -> Result<Server, Failure> {
+    /// A billing service that fetches its keys here, in front of a ledger that shares them.
+    async fn billing(
+        &self,
+        arena: &Arena<'_>,
+        refresh: RefreshPolicy,
+    ) -> Result<(Server, Server), Failure> {
         let keys = KeySource::url(&format!("{}/jwks.json", self.server.url()))?
             .for_issuer(ISSUER)
             .with_refresh(refresh);
         let domain = TrustDomain::new(tokens::DOMAIN)?
             .with_keys(keys)
             .with_freshness(arena.system.directory.freshness());
-        arena.build_billing(domain).await
+        let log = || arena.system.log.clone();
+        let accept = ledger::accept(domain.clone())?.build()?;
+        let ledger = ledger::serve(&accept, domain.clone(), log()).await?;
+        let accept = billing::accept(domain)?.build()?;
+        let billing = billing::serve(&accept, ledger.address(), log()).await?;
+        Ok((billing, ledger))
     }
 
     fn token(&self) -> Result<String, Failure> {
-        Ok(self
-            .issuer
-            .mint(Draft::user(ADA_OF_ACME.principal()?, SystemClock.now())?)?)
+        let draft = Draft::user(ADA_OF_ACME.principal()?, SystemClock.now())?;
+        Ok(self.issuer.mint(tokens::with_copies(draft)?)?)
     }
 
     /// Publishes a new key and signs with it; gives the name of the one before.
@@ -103,7 +112,7 @@ pub(super) const ATTACKS: [Attack; 3] = [
         |arena| {
             Box::pin(async move {
                 let room = KeyRoom::open(HTML).await?;
-                let billing = room.billing(arena, nimble()).await?;
+                let (billing, _ledger) = room.billing(arena, nimble()).await?;
                 let call = arena.billing_at(&billing).token(room.token()?);
                 let position = Hop::Billing.position();
                 let mut got = std::collections::BTreeSet::new();
@@ -127,7 +136,7 @@ pub(super) const ATTACKS: [Attack; 3] = [
         |arena| {
             Box::pin(async move {
                 let room = KeyRoom::open(HONEST).await?;
-                let billing = room.billing(arena, nimble()).await?;
+                let (billing, _ledger) = room.billing(arena, nimble()).await?;
                 let first = kid_of(&room.issuer)?;
                 let old = arena.billing_at(&billing).token(room.token()?);
                 let mut twin_ok = arena.is_served(&old, "key-retired-before", "acme").await;
@@ -164,7 +173,7 @@ pub(super) const ATTACKS: [Attack; 3] = [
         |arena| {
             Box::pin(async move {
                 let room = KeyRoom::open(HONEST).await?;
-                let billing = room.billing(arena, RefreshPolicy::new()).await?;
+                let (billing, _ledger) = room.billing(arena, RefreshPolicy::new()).await?;
                 let call = arena.billing_at(&billing);
                 let good = call.clone().token(room.token()?);
                 let mut twin_ok = arena.is_served(&good, "kid-flood-before", "acme").await;

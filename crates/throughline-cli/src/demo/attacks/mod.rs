@@ -5,17 +5,27 @@
 //! service behind. Its twin differs in the attacked thing only, and must be served under the right
 //! tenant: an attack that is refused because the request was broken proves nothing.
 
+mod agents;
+mod answers;
 mod arena;
 mod bearers;
 mod construction;
+mod copies;
 mod forgeries;
 mod freshness;
 mod grants;
+mod grpc;
+mod grpc_wire;
 mod headers;
 mod judge;
 mod keys;
+mod legs;
 mod lifetimes;
+mod outside;
 mod paths;
+mod process;
+mod replacing;
+mod sending;
 mod tokens;
 mod wire;
 mod witnesses;
@@ -27,6 +37,7 @@ use throughline::Reason;
 use throughline_core::reason::Position;
 
 use self::arena::Arena;
+use self::grpc_wire::GrpcCall;
 use self::wire::Call;
 use super::net::Failure;
 use super::report::{AttackReport, Progress};
@@ -38,7 +49,16 @@ pub(super) enum Hop {
     Edge,
     Tokens,
     Orders,
+    Agent,
+    /// The proxy between services.
+    Proxy,
     Billing,
+    Ledger,
+    ThirdParty,
+    /// A call on its way out.
+    Carry,
+    /// Work beside a request.
+    Process,
     /// A layer that is being built, before any request.
     Build,
     /// The machinery of these attacks itself.
@@ -46,11 +66,17 @@ pub(super) enum Hop {
 }
 
 impl Hop {
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::Edge,
         Self::Tokens,
         Self::Orders,
+        Self::Agent,
+        Self::Proxy,
         Self::Billing,
+        Self::Ledger,
+        Self::ThirdParty,
+        Self::Carry,
+        Self::Process,
         Self::Build,
         Self::Kit,
     ];
@@ -60,7 +86,13 @@ impl Hop {
             Self::Edge => "edge",
             Self::Tokens => "tokens",
             Self::Orders => "orders",
+            Self::Agent => "agent",
+            Self::Proxy => "proxy",
             Self::Billing => "billing",
+            Self::Ledger => "ledger",
+            Self::ThirdParty => "third-party",
+            Self::Carry => "carry",
+            Self::Process => "process",
             Self::Build => "build",
             Self::Kit => "kit",
         }
@@ -69,9 +101,17 @@ impl Hop {
     fn position(self) -> Position {
         match self {
             Self::Edge => Position::Edge,
-            Self::Tokens | Self::Orders | Self::Billing | Self::Build | Self::Kit => {
-                Position::Inside
-            }
+            Self::Tokens
+            | Self::Orders
+            | Self::Agent
+            | Self::Proxy
+            | Self::Billing
+            | Self::Ledger
+            | Self::ThirdParty
+            | Self::Carry
+            | Self::Process
+            | Self::Build
+            | Self::Kit => Position::Inside,
         }
     }
 }
@@ -106,12 +146,16 @@ struct Attack {
     title: &'static str,
     hop: Hop,
     expected: Expected,
+    /// The services in front of the one that must refuse, whose handlers run for `acme`.
+    front: &'static [&'static str],
     run: Run,
 }
 
 /// How an attack is carried out.
 enum Run {
     Pair(fn(&Arena<'_>) -> Result<Pair, Failure>),
+    /// The same over gRPC.
+    Grpc(fn(&Arena<'_>) -> Result<Pair<GrpcCall>, Failure>),
     /// Several steps that change the system between calls.
     Scene(for<'a> fn(&'a Arena<'a>) -> Scene<'a>),
 }
@@ -120,15 +164,15 @@ enum Run {
 type Scene<'a> = Pin<Box<dyn Future<Output = Result<Finding, Failure>> + Send + 'a>>;
 
 /// Calls that attack, and calls that differ from them in the attacked thing only.
-struct Pair {
-    attacks: Vec<Call>,
+struct Pair<C = Call> {
+    attacks: Vec<C>,
     /// Each with the tenant that must be reported.
-    twins: Vec<(Call, &'static str)>,
+    twins: Vec<(C, &'static str)>,
 }
 
-impl Pair {
+impl<C> Pair<C> {
     /// One call against one of tenant `acme`.
-    fn new(attack: Call, twin: Call) -> Self {
+    fn new(attack: C, twin: C) -> Self {
         Self {
             attacks: vec![attack],
             twins: vec![(twin, "acme")],
@@ -136,7 +180,7 @@ impl Pair {
     }
 
     /// Several calls against one of tenant `acme`.
-    fn several(attacks: impl IntoIterator<Item = Call>, twin: Call) -> Self {
+    fn several(attacks: impl IntoIterator<Item = C>, twin: C) -> Self {
         Self {
             attacks: attacks.into_iter().collect(),
             twins: vec![(twin, "acme")],
@@ -163,7 +207,43 @@ const fn pair(
         title,
         hop,
         expected: Expected::Refused(expected),
+        front: &[],
         run: Run::Pair(run),
+    }
+}
+
+/// Like [`pair`], where the call passes others before the one that must refuse it.
+const fn behind(
+    front: &'static [&'static str],
+    hop: Hop,
+    (id, title): (&'static str, &'static str),
+    expected: &'static [Reason],
+    run: fn(&Arena<'_>) -> Result<Pair, Failure>,
+) -> Attack {
+    Attack {
+        id,
+        title,
+        hop,
+        expected: Expected::Refused(expected),
+        front,
+        run: Run::Pair(run),
+    }
+}
+
+/// Like [`pair`], over gRPC, at the ledger.
+const fn grpc(
+    id: &'static str,
+    title: &'static str,
+    expected: &'static [Reason],
+    run: fn(&Arena<'_>) -> Result<Pair<GrpcCall>, Failure>,
+) -> Attack {
+    Attack {
+        id,
+        title,
+        hop: Hop::Ledger,
+        expected: Expected::Refused(expected),
+        front: &[],
+        run: Run::Grpc(run),
     }
 }
 
@@ -178,6 +258,7 @@ const fn harmless(
         title,
         hop,
         expected: Expected::Neutralised,
+        front: &[],
         run: Run::Pair(run),
     }
 }
@@ -194,13 +275,14 @@ const fn scene(
         title,
         hop,
         expected,
+        front: &[],
         run: Run::Scene(run),
     }
 }
 
 /// Every attack, by hop.
 fn all() -> Vec<&'static Attack> {
-    let tables: [&[Attack]; 12] = [
+    let tables: [&[Attack]; 21] = [
         &headers::ATTACKS,
         &witnesses::ATTACKS,
         &paths::ATTACKS,
@@ -211,6 +293,15 @@ fn all() -> Vec<&'static Attack> {
         &keys::ATTACKS,
         &grants::ATTACKS,
         &bearers::ATTACKS,
+        &legs::ATTACKS,
+        &copies::ATTACKS,
+        &agents::ATTACKS,
+        &grpc::ATTACKS,
+        &outside::ATTACKS,
+        &answers::ATTACKS,
+        &sending::ATTACKS,
+        &replacing::ATTACKS,
+        &process::ATTACKS,
         &construction::ATTACKS,
         &judge::ATTACKS,
     ];

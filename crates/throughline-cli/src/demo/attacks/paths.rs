@@ -112,7 +112,8 @@ pub(super) const ATTACKS: [Attack; 6] = [
                     let id = format!("X20-{n}");
                     let reply = attack.send(&id).await?;
                     let seen = arena.system.log.take(&id);
-                    let ran = seen.len() == 1 && reply.is_success();
+                    let first = seen.first().map(|seen| seen.hop.service.as_str());
+                    let ran = first == Some("billing") && reply.is_success();
                     got.insert(match legacy(seen) {
                         (found, None) if ran && found.as_deref() == *expected => NEUTRALISED.into(),
                         (found, _) => format!("the handler saw {found:?}"),

@@ -5,12 +5,11 @@ use throughline::{Mode, Rule, Witness};
 use super::*;
 use crate::demo::journeys;
 use crate::demo::report::Report;
+use crate::demo::system::Changes;
 
-/// The attacks on a system whose orders service stands behind another layer.
-async fn attack(
-    change: impl FnOnce(throughline::AcceptBuilder) -> throughline::AcceptBuilder,
-) -> (Report, Vec<(String, bool, bool)>) {
-    let system = System::start_with(change).await.unwrap();
+/// The attacks on a system that was changed.
+async fn attack(changes: Changes) -> (Report, Vec<(String, bool, bool)>) {
+    let system = System::start_with(changes).await.unwrap();
     let journeys = journeys::run(&system).await;
     let attacks = run(&system, &mut Progress::new()).await.unwrap();
     system.stop().await;
@@ -24,7 +23,11 @@ async fn attack(
 
 #[tokio::test]
 async fn a_service_that_compares_nothing_is_found_out() {
-    let (report, verdicts) = attack(|orders| orders.with_mode(Rule::Witnesses, Mode::Off)).await;
+    let (report, verdicts) = attack(Changes {
+        orders: |orders| orders.with_mode(Rule::Witnesses, Mode::Off),
+        ..Changes::default()
+    })
+    .await;
     assert!(!report.is_ok());
     let got_through: Vec<_> = verdicts
         .iter()
@@ -71,8 +74,11 @@ async fn a_service_that_compares_nothing_is_found_out() {
 // failure: X32
 #[tokio::test]
 async fn a_service_that_refuses_everything_proves_nothing() {
-    let never = Witness::header("x-nobody-sends-this").unwrap();
-    let (report, verdicts) = attack(|orders| orders.add_witness(never)).await;
+    let (report, verdicts) = attack(Changes {
+        orders: |orders| orders.add_witness(Witness::header("x-nobody-sends-this").unwrap()),
+        ..Changes::default()
+    })
+    .await;
     assert!(!report.is_ok());
     // The attack is refused, by luck even for the right reason, and does not count.
     let (_, held, twin_ok) = verdicts.iter().find(|(id, ..)| id == "X13").unwrap();
@@ -82,5 +88,49 @@ async fn a_service_that_refuses_everything_proves_nothing() {
         if id.ends_with("-billing") {
             assert!(twin_ok, "{id}");
         }
+    }
+}
+
+// failure: B9
+#[tokio::test]
+async fn a_service_that_counts_a_third_party_as_inside_is_found_out() {
+    let (report, verdicts) = attack(Changes {
+        neighbours: |neighbours| neighbours.inside.push(neighbours.third_party),
+        ..Changes::default()
+    })
+    .await;
+    assert!(!report.is_ok());
+    let (_, held, _) = verdicts.iter().find(|(id, ..)| id == "B9").unwrap();
+    assert!(!held, "the third party got a context and nobody noticed");
+    for (id, held, twin_ok) in &verdicts {
+        assert!(id == "B9" || (*held && *twin_ok), "{id}");
+    }
+}
+
+#[tokio::test]
+async fn a_ledger_that_compares_nothing_is_found_out() {
+    let (report, verdicts) = attack(Changes {
+        ledger: |ledger| {
+            let ledger = ledger.with_mode(Rule::Projections, Mode::Off);
+            ledger.with_mode(Rule::Witnesses, Mode::Off)
+        },
+        ..Changes::default()
+    })
+    .await;
+    assert!(!report.is_ok());
+    for id in [
+        "copy-lost",
+        "copy-cut",
+        "copy-forged",
+        "copy-unpromised",
+        "grpc-header",
+    ] {
+        let (_, held, twin_ok) = verdicts.iter().find(|(own, ..)| own == id).unwrap();
+        assert!(!held && *twin_ok, "{id} was not noticed");
+    }
+    // The message is compared in the handler, and the context itself before all of that.
+    for id in ["grpc-message", "grpc-twice", "grpc-cut", "grpc-revoked"] {
+        let (_, held, twin_ok) = verdicts.iter().find(|(own, ..)| own == id).unwrap();
+        assert!(*held && *twin_ok, "{id}");
     }
 }

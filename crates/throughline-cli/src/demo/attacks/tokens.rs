@@ -11,8 +11,8 @@ use throughline_core::{Draft, Principal};
 
 use super::arena::TYP;
 use super::{Attack, Hop, Pair, pair};
-use crate::demo::idp;
 use crate::demo::roster::{ADA_OF_ACME, PROVIDER};
+use crate::demo::{idp, tokens};
 
 pub(super) const ATTACKS: [Attack; 14] = [
     pair(
@@ -284,7 +284,7 @@ pub(super) const ATTACKS: [Attack; 14] = [
             let cron = Principal::platform(PROVIDER, "cron")?;
             let platform = arena.system.issuer.mint(Draft::platform(cron, now)?)?;
             let user = Draft::user(ADA_OF_ACME.principal()?, now)?;
-            let user = arena.system.issuer.mint(user)?;
+            let user = arena.system.issuer.mint(tokens::with_copies(user)?)?;
             let call = arena.orders();
             Ok(Pair::new(call.clone().token(platform), call.token(user)))
         },

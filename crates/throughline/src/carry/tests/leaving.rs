@@ -143,7 +143,7 @@ async fn nothing_of_ours_comes_back_in_trailers() {
         ready(Ok::<_, Infallible>(Response::new(body)))
     });
     for target in [INSIDE, OUTSIDE] {
-        let client = owning(&world).build().unwrap().layer(liar.clone());
+        let client = owning(&world).build().unwrap().layer(liar);
         let sent = client.oneshot(request(target, &[]).in_context(&cx)).await;
         let collected = sent.unwrap().into_body().collect().await.unwrap();
         let trailers = lines(collected.trailers().unwrap());
