@@ -7,7 +7,7 @@ use std::time::Duration;
 use throughline::{AcceptLayer, Freshness, TrustDomain};
 use throughline_core::{Draft, Principal, Tenant, TrustDomainName};
 use throughline_jose::{SigningKey, TokenIssuer};
-use throughline_tonic::RequestExt as _;
+use throughline_tonic::{DropTrailersLayer, RequestExt as _};
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Server;
@@ -43,6 +43,8 @@ impl Health for Ledger {
 
 async fn serve(listener: TcpListener, domain: TrustDomain) -> Result<(), Box<dyn Error>> {
     Server::builder()
+        // tonic would put trailers into the metadata, behind the back of the layer.
+        .layer(DropTrailersLayer::new())
         .layer(AcceptLayer::new(domain))
         .add_service(HealthServer::new(Ledger))
         .serve_with_incoming(TcpListenerStream::new(listener))
