@@ -44,7 +44,7 @@ impl Health for Ledger {
 async fn serve(listener: TcpListener, domain: TrustDomain) -> Result<(), Box<dyn Error>> {
     Server::builder()
         // tonic would put trailers into the metadata, behind the back of the layer.
-        .layer(DropTrailersLayer::new())
+        .layer(DropTrailersLayer)
         .layer(AcceptLayer::new(domain))
         .add_service(HealthServer::new(Ledger))
         .serve_with_incoming(TcpListenerStream::new(listener))
