@@ -21,6 +21,9 @@
 //! - tonic puts the trailers of a unary request into its metadata, where a handler takes them for
 //!   fields that `AcceptLayer` has seen, a legacy tenant header included. Put [`DropTrailersLayer`]
 //!   on the server too; the context itself is not read from metadata and cannot be replaced so.
+//! - tonic's `Server::trace_fn` enters its span when a call is polled, after `AcceptLayer` has
+//!   decided, so the tenant is not recorded in it. Open the span in a layer in front that enters it
+//!   in `call` as well, as tower-http's `TraceLayer` does.
 //! - A streaming call is checked when it begins. For what lasts, use
 //!   [`TenantContext::guard_stream`].
 //!

@@ -1,7 +1,7 @@
 //! Leaks: what many tenants see of each other over few connections, which must be nothing.
 //!
 //! A driver sends requests of 200 tenants to an entry service, which calls a second one, over
-//! pooled connections. Everything that loses or mixes contexts in practice happens all the time:
+//! pooled connections of HTTP/1.1, HTTP/2 or gRPC. Everything that loses or mixes contexts in practice happens all the time:
 //! futures are dropped after a few polls, handlers panic, work is spawned, retried, raced and timed
 //! out, tokens are narrowed and renewed on the way. Each place that sees a tenant says which
 //! request it saw it for; the truth is a table that no request can change.
@@ -11,6 +11,7 @@
 
 mod chance;
 mod drive;
+mod ledger;
 mod services;
 mod truth;
 mod watch;
@@ -24,13 +25,16 @@ use tracing::dispatcher::set_default;
 use self::truth::{Place, Truth};
 use self::watch::Watch;
 
-/// Over all four runs: the promise is at least 10,000.
-const REQUESTS: u64 = 10_400;
+/// Over all runs: the promise is at least 10,000.
+const REQUESTS: u64 = 12_000;
+const RUNS: u64 = 6;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Wire {
     Http1,
     Http2,
+    /// From the entry on; the entry is called over HTTP/2.
+    Grpc,
 }
 
 #[test]
@@ -44,6 +48,11 @@ fn no_tenant_sees_anything_of_another_one_over_http2_on_one_thread() {
 }
 
 #[test]
+fn no_tenant_sees_anything_of_another_one_over_grpc_on_one_thread() {
+    run(Wire::Grpc, Builder::new_current_thread());
+}
+
+#[test]
 fn no_tenant_sees_anything_of_another_one_over_http1_on_many_threads() {
     run(Wire::Http1, Builder::new_multi_thread());
 }
@@ -53,9 +62,14 @@ fn no_tenant_sees_anything_of_another_one_over_http2_on_many_threads() {
     run(Wire::Http2, Builder::new_multi_thread());
 }
 
+#[test]
+fn no_tenant_sees_anything_of_another_one_over_grpc_on_many_threads() {
+    run(Wire::Grpc, Builder::new_multi_thread());
+}
+
 fn run(wire: Wire, mut builder: Builder) {
     let all = chance::from_environment("THROUGHLINE_LEAK_REQUESTS").unwrap_or(REQUESTS);
-    let requests = all.div_ceil(4);
+    let requests = all.div_ceil(RUNS);
     let seed = chance::from_environment("THROUGHLINE_SEED").unwrap_or_else(chance::seed);
     // A test that passes shows nothing of this.
     println!("THROUGHLINE_SEED={seed} {wire:?}");

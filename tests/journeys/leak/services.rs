@@ -1,5 +1,5 @@
 //! The two services: an entry that handles its requests in every way that loses a context, and the
-//! one behind it.
+//! one behind it, over HTTP here and over gRPC in [`ledger`](super::ledger).
 
 use std::collections::HashSet;
 use std::convert::Infallible;
@@ -25,9 +25,10 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
+use throughline::carry::Carried;
 use throughline::tokens::EmbeddedTokens;
 use throughline::{
-    AcceptLayer, Carry, CarryError, CarryLayer, Freshness, InContext, Narrowed, TenantContext,
+    AcceptLayer, Carry, CarryError, CarryLayer, Freshness, InContext, ResponseBody, TenantContext,
     TrustDomain, Witness, scope,
 };
 use throughline_core::grant::{Grant, Scope};
@@ -44,6 +45,7 @@ use tracing::{Instrument, Span};
 
 use super::Wire;
 use super::chance::Chance;
+use super::ledger::{self, LedgerClient};
 use super::truth::{Place, TENANTS, Truth, tenant};
 use super::watch::{log, span};
 
@@ -61,7 +63,7 @@ pub(crate) fn http_client(wire: Wire) -> Http {
     let mut builder = legacy::Client::builder(TokioExecutor::new());
     match wire {
         Wire::Http1 => builder.build_http(),
-        Wire::Http2 => builder.http2_only(true).build_http(),
+        Wire::Http2 | Wire::Grpc => builder.http2_only(true).build_http(),
     }
 }
 
@@ -82,19 +84,28 @@ impl System {
             .with_freshness(Freshness::lifetime_only(Duration::from_secs(600)))
             .with_clock(now);
 
-        let billing = billing(&domain, truth);
-        let billing = serve(billing, Arc::clone(truth)).await;
+        let invoices = Invoices::new(truth);
+        let behind = match wire {
+            Wire::Http1 | Wire::Http2 => serve(billing(&domain, invoices), Arc::clone(truth)).await,
+            Wire::Grpc => ledger::serve(&domain, invoices).await,
+        };
         let workload = Principal::platform("spiffe", "entry").unwrap();
         let workload = Actor::new(ActorKind::Service, workload);
         let embedded = EmbeddedTokens::new(issuer.clone(), workload);
-        let carry = CarryLayer::builder([format!("http://{billing}").as_str()])
+        let carry = CarryLayer::builder([format!("http://{behind}").as_str()])
             .with_renewal(embedded.clone(), Duration::from_secs(60))
             .with_clock(now)
             .build()
             .unwrap();
+        let client = match wire {
+            Wire::Http1 | Wire::Http2 => {
+                let client = tower::Layer::layer(&carry, http_client(wire));
+                Client::Billing(behind, Retry::new(Again(RETRIES), client))
+            }
+            Wire::Grpc => Client::Ledger(LedgerClient::new(behind, &carry, truth)),
+        };
         let entry = Entry {
-            billing,
-            client: Retry::new(Again(2), tower::Layer::layer(&carry, http_client(wire))),
+            client,
             embedded,
             truth: Arc::clone(truth),
         };
@@ -155,51 +166,74 @@ async fn traced(request: Request<Body>, next: Next) -> axum::response::Response 
 
 // ---- the second service
 
+/// What it does, over whichever protocol it is asked.
 #[derive(Clone)]
-struct Billing {
-    truth: Arc<Truth>,
+pub(crate) struct Invoices {
+    pub(crate) truth: Arc<Truth>,
     /// Which requests were told once that it is busy.
     told: Arc<Mutex<HashSet<u64>>>,
 }
 
-fn billing(domain: &TrustDomain, truth: &Arc<Truth>) -> Router {
-    let accept = AcceptLayer::builder(domain.clone())
+impl Invoices {
+    fn new(truth: &Arc<Truth>) -> Self {
+        Self {
+            truth: Arc::clone(truth),
+            told: Arc::default(),
+        }
+    }
+
+    /// The tenant it saw, or nothing if it is busy.
+    pub(crate) async fn answer(
+        &self,
+        how: &str,
+        request: u64,
+        cx: &TenantContext,
+    ) -> Option<Tenant> {
+        self.truth
+            .saw(Place::Downstream, request, cx.tenant().as_str());
+        log(request, cx.tenant().as_str());
+        match how {
+            "busy" if self.told.lock().unwrap().insert(request) => return None,
+            "hang" => cx.scope(pending()).await,
+            "panic" => cx.scope(async { quiet_panic() }).await,
+            _ => yield_now().await,
+        }
+        let seen = cx.scope(async { scope::current() }).await;
+        Some(seen.unwrap().tenant().clone())
+    }
+}
+
+/// The gate of the second service.
+pub(crate) fn accept(domain: &TrustDomain) -> AcceptLayer {
+    AcceptLayer::builder(domain.clone())
         .relies_on(Projection::header(Member::Tenant, "x-tenant").unwrap())
         .relies_on(Projection::baggage(Member::Tenant, "tenant.id").unwrap())
         .build()
-        .unwrap();
-    let billing = Billing {
-        truth: Arc::clone(truth),
-        told: Arc::default(),
-    };
+        .unwrap()
+}
+
+fn billing(domain: &TrustDomain, invoices: Invoices) -> Router {
     Router::new()
-        .route("/{how}/{request}", get(invoices))
-        .with_state(billing)
-        .layer(accept)
+        .route("/{how}/{request}", get(bill))
+        .with_state(invoices)
+        .layer(accept(domain))
         .layer(from_fn(traced))
 }
 
-async fn invoices(
-    State(billing): State<Billing>,
+async fn bill(
+    State(invoices): State<Invoices>,
     Path((how, request)): Path<(String, u64)>,
     cx: TenantContext,
 ) -> Response<Body> {
-    let truth = &billing.truth;
-    truth.saw(Place::Downstream, request, cx.tenant().as_str());
-    truth.bare(request);
-    log(request, cx.tenant().as_str());
-    match how.as_str() {
-        "busy" if billing.told.lock().unwrap().insert(request) => {
+    invoices.truth.bare(request);
+    match invoices.answer(&how, request, &cx).await {
+        Some(tenant) => Response::new(Body::from(tenant.to_string())),
+        None => {
             let mut response = Response::default();
             *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-            return response;
+            response
         }
-        "hang" => cx.scope(pending()).await,
-        "panic" => cx.scope(async { quiet_panic() }).await,
-        _ => yield_now().await,
     }
-    let seen = cx.scope(async { scope::current() }).await;
-    Response::new(Body::from(seen.unwrap().tenant().to_string()))
 }
 
 /// A panic that nobody is told about: thousands of them are part of the plan.
@@ -209,17 +243,20 @@ fn quiet_panic() {
 
 // ---- the entry
 
+/// How often a call is tried again.
+pub(crate) const RETRIES: usize = 2;
+
 /// Tries again what is busy, or whose connection broke.
 #[derive(Clone)]
 struct Again(usize);
 
-impl Policy<Request<Full<Bytes>>, Response<Incoming>, Failure> for Again {
+impl Policy<Request<Full<Bytes>>, Response<ResponseBody<Incoming>>, Failure> for Again {
     type Future = Ready<()>;
 
     fn retry(
         &mut self,
         _: &mut Request<Full<Bytes>>,
-        answer: &mut Result<Response<Incoming>, Failure>,
+        answer: &mut Result<Response<ResponseBody<Incoming>>, Failure>,
     ) -> Option<Ready<()>> {
         let again = match answer {
             Ok(response) => response.status() == StatusCode::SERVICE_UNAVAILABLE,
@@ -239,10 +276,16 @@ const WAYS: u64 = 11;
 
 #[derive(Clone)]
 struct Entry {
-    billing: SocketAddr,
-    client: Retry<Again, Carry<Http>>,
+    client: Client,
     embedded: EmbeddedTokens,
     truth: Arc<Truth>,
+}
+
+/// The way to the second service.
+#[derive(Clone)]
+enum Client {
+    Billing(SocketAddr, Retry<Again, Carry<Http>>),
+    Ledger(LedgerClient),
 }
 
 impl Entry {
@@ -259,14 +302,13 @@ impl Entry {
     }
 
     /// Calls the second service, and says what it saw.
-    async fn call(&self, how: &str, request: u64, cx: Give<'_>) -> Option<String> {
-        let to = Request::get(format!("http://{}/{how}/{request}", self.billing));
-        let to = match cx {
-            Give::Own(cx) => to.in_context(cx),
-            Give::Narrowed(cx) => to.in_context(cx),
+    async fn call(&self, how: &str, request: u64, cx: &(impl Carried + Sync)) -> Option<String> {
+        let (billing, client) = match &self.client {
+            Client::Billing(billing, client) => (billing, client.clone()),
+            Client::Ledger(ledger) => return ledger.call(how, request, cx).await,
         };
-        let to = to.body(Full::default()).unwrap();
-        let response = match self.client.clone().oneshot(to).await {
+        let to = Request::get(format!("http://{billing}/{how}/{request}")).in_context(cx);
+        let response = match client.oneshot(to.body(Full::default()).unwrap()).await {
             Ok(response) => response,
             Err(error) => {
                 // Connections break here all the time; refusals would be ours.
@@ -297,13 +339,8 @@ impl Entry {
         let cx = scope::current().ok()?;
         self.truth.saw(Place::Scope, request, cx.tenant().as_str());
         log(request, cx.tenant().as_str());
-        self.call("ok", request, Give::Own(&cx)).await
+        self.call("ok", request, &cx).await
     }
-}
-
-enum Give<'c> {
-    Own(&'c TenantContext),
-    Narrowed(&'c Narrowed),
 }
 
 async fn handle(
@@ -320,9 +357,8 @@ async fn handle(
         let (entry, chance) = (Arc::clone(&entry), chance.clone());
         async move { entry.work(request, chance).await }.instrument(Span::current())
     };
-    let own = Give::Own(&cx);
     let seen = match chance.below(WAYS) {
-        0 => entry.call("ok", request, own).await,
+        0 => entry.call("ok", request, &cx).await,
         1 => cx.spawn(work(&chance)).await.unwrap(),
         2 => {
             let mut set = JoinSet::new();
@@ -350,7 +386,7 @@ async fn handle(
         4 => {
             let narrowed = cx.narrow().scope("documents.read");
             let narrowed = narrowed.request(&entry.embedded).await.unwrap();
-            entry.call("ok", request, Give::Narrowed(&narrowed)).await
+            entry.call("ok", request, &narrowed).await
         }
         5 => {
             let panics = cx.spawn(async {
@@ -369,9 +405,9 @@ async fn handle(
             truth.bare(request);
             seen
         }
-        7 => entry.call("busy", request, own).await,
+        7 => entry.call("busy", request, &cx).await,
         8 => {
-            let hangs = cx.scope(entry.call("hang", request, own));
+            let hangs = cx.scope(entry.call("hang", request, &cx));
             let seen = tokio::time::timeout(Duration::from_millis(3), hangs).await;
             truth.bare(request);
             seen.ok().flatten()
@@ -385,7 +421,7 @@ async fn handle(
             // Two race, and the loser is dropped where it stands.
             tokio::select! {
                 seen = cx.scope(work(&chance)) => seen,
-                seen = entry.call("panic", request, own) => seen,
+                seen = entry.call("panic", request, &cx) => seen,
             }
         }
     };
