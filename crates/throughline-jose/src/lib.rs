@@ -11,12 +11,14 @@
 //! [`TrustDomain`] ties them together for a service; see its example.
 
 mod algorithm;
+mod clock;
 pub mod keys;
 pub mod mint;
 pub mod source;
 pub mod verify;
 
 pub use self::algorithm::Algorithm;
+pub use self::clock::SystemClock;
 pub use self::keys::{AdmissionPolicy, KeySet, VerifyingKey};
 pub use self::mint::{SigningKey, TokenIssuer};
 pub use self::source::{KeySource, Keys};

@@ -13,12 +13,14 @@
 //!
 //! Start with the example in [`accept`].
 
+#[macro_use]
+mod inner;
+
 pub mod accept;
 mod body;
 pub mod body_witness;
 mod carrier;
 pub mod carry;
-mod clock;
 mod context;
 mod error;
 #[cfg(feature = "axum")]
@@ -37,7 +39,7 @@ pub mod witness;
 
 pub use throughline_core::freshness::Freshness;
 pub use throughline_core::{Caller, Context, Reason, Tenant};
-pub use throughline_jose::{KeySource, TrustDomain};
+pub use throughline_jose::{KeySource, SystemClock, TrustDomain};
 
 pub use self::accept::{Accept, AcceptBuilder, AcceptLayer};
 pub use self::body::ResponseBody;
@@ -46,7 +48,6 @@ pub use self::carry::{
     Carry, CarryBuilder, CarryError, CarryLayer, Destinations, InContext, Narrowed, Narrowing,
     NarrowingError,
 };
-pub use self::clock::SystemClock;
 pub use self::context::{Observed, TenantContext, admitted, tell};
 pub use self::error::ConfigError;
 pub use self::mode::{Mode, Rule};

@@ -15,8 +15,8 @@ use throughline_core::time::{Clock, Timestamp};
 use throughline_core::{Actor, Admitted, Reason, TrustDomainName};
 
 use super::signing::SigningKey;
+use crate::clock::SystemClock;
 use crate::source::{FetchError, FetchLimits, Fetched, KeySource};
-use crate::verify::domain::system_clock;
 
 /// Mints transaction tokens for one trust domain. Cloning shares the keys.
 ///
@@ -84,7 +84,7 @@ impl TokenIssuer {
             audience,
             issuer: None,
             lifetime: Duration::from_secs(5 * 60),
-            clock: Arc::new(system_clock),
+            clock: Arc::new(SystemClock),
             ring: Arc::new(ArcSwap::from_pointee(ring)),
             rotating: Arc::default(),
         }

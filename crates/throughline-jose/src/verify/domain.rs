@@ -6,7 +6,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
-use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwapOption;
 use throughline_core::context::{Vouch, Vouched};
@@ -18,6 +17,7 @@ use throughline_core::{Reason, Refusal, TrustDomainName, Verified};
 
 use super::cache::{Cache, CacheMetrics};
 use super::envelope::{Envelope, ReadHeader, TokenType};
+use crate::clock::SystemClock;
 use crate::source::{KeySource, KeyWait, Keys, KeysError, KeysStatus};
 
 /// A trust domain: its name, the keys that sign in it, what its tokens must look like, and how it
@@ -113,7 +113,7 @@ impl TrustDomainWithKeys {
             types: TokenType::Transaction,
             keys: self.keys.into(),
             freshness,
-            clock: Arc::new(system_clock),
+            clock: Arc::new(SystemClock),
             cache_capacity: TrustDomain::DEFAULT_CACHE_CAPACITY,
             cache: Arc::new(Cache::new(TrustDomain::DEFAULT_CACHE_CAPACITY)),
             header: Arc::default(),
@@ -383,17 +383,6 @@ impl Future for DomainKeysWait {
             Poll::Pending
         }
     }
-}
-
-/// The one place that reads the system's clock.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the clock that everything else is handed"
-)]
-pub(crate) fn system_clock() -> Timestamp {
-    // A clock before 1970 makes every token one from the future: refused, not accepted.
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    Timestamp::from_unix(since.unwrap_or(Duration::ZERO).as_secs())
 }
 
 /// The name of a trust domain is unusable.

@@ -15,7 +15,7 @@
 //! cryptography and the parsing of step 4, and nothing else.
 
 mod cache;
-pub(crate) mod domain;
+mod domain;
 mod envelope;
 
 pub use self::cache::CacheMetrics;

@@ -7,13 +7,13 @@ use std::time::Duration;
 use throughline_core::carrier::OwnedFields;
 use throughline_core::projection::{Member, Projection};
 use throughline_core::time::Clock;
+use throughline_jose::SystemClock;
 use tower_layer::Layer;
 
 use super::destination::Destinations;
 use super::service::Carry;
 use super::service::Renewal;
 use crate::carrier::Owned;
-use crate::clock::SystemClock;
 use crate::error::ConfigError;
 use crate::observe::{DefaultObserve, Observe};
 use crate::tokens::Tokens;

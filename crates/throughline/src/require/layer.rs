@@ -7,10 +7,10 @@ use std::time::Duration;
 use throughline_core::hop::Requirement;
 use throughline_core::time::Clock;
 use throughline_core::{ActorKind, Caller, Kind};
+use throughline_jose::SystemClock;
 use tower_layer::Layer;
 
 use super::service::Require;
-use crate::clock::SystemClock;
 use crate::error::ConfigError;
 use crate::mode::Mode;
 use crate::observe::{DefaultObserve, Observe};

@@ -8,11 +8,12 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
 use throughline_core::Reason;
+use throughline_core::time::Clock as _;
 
 use super::forge::{Signer, claims};
 use super::{DOMAIN, accepted, domain, refused};
+use crate::SystemClock;
 use crate::TrustDomain;
-use crate::verify::domain::system_clock;
 
 const ISSUER: &str = "https://tokens.internal";
 
@@ -28,7 +29,7 @@ impl Pair {
     fn new() -> Self {
         let signer = Signer::ed25519("a");
         let ours = domain([&signer])
-            .with_clock(system_clock)
+            .with_clock(SystemClock)
             .with_policy(|policy| policy.with_issuer(ISSUER));
         let jwk: Jwk = serde_json::from_value(signer.jwk()).unwrap();
         let mut validation = Validation::new(jsonwebtoken::Algorithm::EdDSA);
@@ -73,7 +74,7 @@ impl Pair {
 
 /// The claims of an accepted token by the system's clock.
 fn fresh() -> Value {
-    let now = system_clock().as_unix();
+    let now = SystemClock.now().as_unix();
     let mut claims = claims();
     claims["iss"] = ISSUER.into();
     claims["iat"] = (now - 10).into();
@@ -150,7 +151,7 @@ fn they_take_headers_that_we_do_not() {
 #[test]
 fn they_take_claims_that_we_do_not() {
     let pair = Pair::new();
-    let now = system_clock().as_unix();
+    let now = SystemClock.now().as_unix();
     for (claims, reason) in [
         (fresh_but("iss", json!([ISSUER])), Reason::ClaimInvalid),
         (
@@ -214,7 +215,7 @@ fn they_take_claims_that_we_do_not() {
 #[test]
 fn both_refuse_what_every_verifier_must() {
     let pair = Pair::new();
-    let now = system_clock().as_unix();
+    let now = SystemClock.now().as_unix();
     let honest = pair.signer.token(&fresh());
     pair.both_accept(&honest);
     let end = honest.chars().last().unwrap();
@@ -274,7 +275,7 @@ type Member = (&'static str, Value);
 
 /// Changes to header and claims; most combinations are refused, some are not.
 fn variants() -> impl Strategy<Value = (Vec<Member>, Vec<Member>)> {
-    let now = system_clock().as_unix();
+    let now = SystemClock.now().as_unix();
     let header = select(vec![
         ("typ", json!("TXNTOKEN+JWT")),
         ("typ", json!("application/txntoken+jwt")),
