@@ -99,6 +99,11 @@ impl Report {
                 hop.throughput,
                 0.97,
             ),
+            at_least(
+                "the same, over a hop that copies the token by hand",
+                hop.throughput_over_forwarding,
+                0.97,
+            ),
             at_most(
                 "p99 of a whole hop over loopback HTTP/2, over the bare hop",
                 hop.p99,

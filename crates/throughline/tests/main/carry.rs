@@ -30,6 +30,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tower::balance::p2c::Balance;
 use tower::buffer::Buffer;
 use tower::discover::ServiceList;
+use tower::hedge::{self, Hedge};
 use tower::load::Constant;
 use tower::retry::{Policy, Retry};
 use tower::timeout::Timeout;
@@ -257,6 +258,71 @@ async fn a_hedged_request_carries_the_same_bytes_or_is_not_sent() {
     assert_eq!(reason(third), Reason::ContextMissing);
     let token = Some(token_of(&cx).to_owned());
     assert_eq!(upstream.tokens(), [token.clone(), token]);
+}
+
+/// Hedges every request, from a clone or from what is left of it without its extensions.
+#[derive(Clone)]
+struct Hedges {
+    rebuild: fn(&Request<Full<Bytes>>) -> Request<Full<Bytes>>,
+}
+
+impl hedge::Policy<Request<Full<Bytes>>> for Hedges {
+    fn clone_request(&self, request: &Request<Full<Bytes>>) -> Option<Request<Full<Bytes>>> {
+        Some((self.rebuild)(request))
+    }
+
+    fn can_retry(&self, _: &Request<Full<Bytes>>) -> bool {
+        true
+    }
+}
+
+// failure: A4
+#[tokio::test(start_paused = true)]
+async fn a_hedge_sends_the_same_context_beside_or_nothing() {
+    let cx = context("acme").await;
+    let address = SocketAddr::from(([127, 0, 0, 1], 9));
+    let kept: fn(&Request<Full<Bytes>>) -> _ = Request::clone;
+    let lost: fn(&Request<Full<Bytes>>) -> _ = |request| {
+        let mut rebuilt = Request::new(Full::default());
+        *rebuilt.uri_mut() = request.uri().clone();
+        rebuilt
+    };
+    for (rebuild, sent) in [(kept, 2), (lost, 1)] {
+        let tokens = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&tokens);
+        // The first one hangs, so that the hedge is what answers.
+        let client = service_fn(move |request: Request<Full<Bytes>>| {
+            let token = request.headers().get("txn-token").cloned();
+            let mut seen = seen.lock().unwrap();
+            seen.push(token);
+            let first = seen.len() == 1;
+            async move {
+                match first {
+                    true => std::future::pending().await,
+                    false => Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())),
+                }
+            }
+        });
+        let carry = carrying(&[address]).build().unwrap().layer(client);
+        let period = Duration::from_secs(60);
+        let hedged =
+            Hedge::new_with_mock_latencies(carry, Hedges { rebuild }, 1, 0.9, period, &[5; 10]);
+        let answer = hedged.oneshot(call(address, &cx)).await;
+        let tokens = tokens.lock().unwrap().clone();
+        let own = Some(HeaderValue::from_str(token_of(&cx)).unwrap());
+        assert_eq!(tokens, vec![own; sent], "a hedge went without the context");
+        match sent {
+            2 => assert!(answer.is_ok()),
+            _ => {
+                let error = answer
+                    .err()
+                    .unwrap()
+                    .downcast::<CarryError<Infallible>>()
+                    .unwrap();
+                assert_eq!(error.refused().unwrap().reason(), Reason::ContextMissing);
+            }
+        }
+    }
 }
 
 /// What the inner service of a `Buffer` sees: in `call`, which runs in the worker's task, and in its

@@ -78,7 +78,7 @@ fn run() -> Result<(), Error> {
             .unwrap_or(f64::NAN),
     });
     eprintln!("bench: a whole hop over loopback HTTP/2 …");
-    let hop = loopback::measure(&world, if rounds < 100 { 2 } else { 12 })?;
+    let hop = loopback::measure(&world, if rounds < 100 { 2 } else { 80 })?;
     let report = Report::new(rows.collect(), counts.bytes_per_entry, &hop);
     print!("{}", report.table(token_len));
     if json {
