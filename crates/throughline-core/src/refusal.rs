@@ -174,9 +174,14 @@ impl From<Reason> for Refusal {
     }
 }
 
-/// Makes bytes of a stranger fit for a log line: printable, one line, short.
+/// Makes bytes of a stranger fit for a log line: printable, one line, short, and no token, which a
+/// client may put anywhere.
 #[must_use]
 pub fn shown(bytes: &[u8]) -> String {
+    // How the JSON object at the beginning of every JWS and JWE begins in base64.
+    if bytes.len() > 32 && bytes.windows(3).any(|start| start == b"eyJ") {
+        return format!("something like a token, {} bytes", bytes.len());
+    }
     let mut text = String::new();
     for (n, c) in String::from_utf8_lossy(bytes).chars().enumerate() {
         if n == SHOWN {
@@ -202,6 +207,22 @@ mod tests {
         assert_eq!(shown(b"a\r\nb`"), "a\\u{d}\\u{a}b\\u{60}");
         assert_eq!(shown(&[b'x'; 4096]).chars().count(), SHOWN + 1);
         assert_eq!(shown(b"\xff"), "\u{fffd}");
+    }
+
+    #[test]
+    fn a_token_in_the_wrong_place_does_not_reach_the_log() {
+        let token = "eyJhbGciOiJFZERTQSJ9.eyJ0ZW5hbnQiOiJhY21lIn0.c2lnbmF0dXJl";
+        for value in [
+            token.to_owned(),
+            format!("Bearer {token}"),
+            format!("acme;{token}"),
+        ] {
+            let refusal = Refusal::new(Reason::TenantMismatch)
+                .at(Place::header("x-tenant"))
+                .because_differs(&value, "acme");
+            assert!(!refusal.to_string().contains("eyJ"), "{refusal}");
+        }
+        assert_eq!(shown(b"eyJack"), "eyJack", "a name is no token");
     }
 
     #[test]
