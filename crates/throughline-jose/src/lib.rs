@@ -4,6 +4,7 @@
 //! | module | promise |
 //! |---|---|
 //! | [`keys`] | a key that exists here passed admission, and is bound to one algorithm |
+//! | `endpoint` | one place is asked over HTTP(S), and nothing else: no redirect, no address out of reach |
 //! | [`source`] | key sets are fetched without being asked too often, kept when a fetch fails, and honour removal |
 //! | [`verify`] | a token is accepted only in the frozen order of checks |
 //! | [`mint`] | tokens are signed with keys that overlap in rotation |
@@ -12,6 +13,8 @@
 
 mod algorithm;
 mod clock;
+#[cfg(feature = "fetch-http")]
+pub mod endpoint;
 pub mod keys;
 pub mod mint;
 pub mod source;

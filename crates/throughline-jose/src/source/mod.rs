@@ -74,10 +74,11 @@ use std::sync::Arc;
 use self::file::FileFetch;
 use crate::keys::{AdmissionPolicy, KeySet};
 
+#[cfg(feature = "fetch-http")]
+pub use crate::endpoint::{UrlError, UrlErrorKind};
+
 pub use self::error::{FetchError, FetchErrorKind, KeysError, KeysErrorKind};
 pub use self::fetch::{Fetch, FetchFuture, FetchLimits, Fetched};
-#[cfg(feature = "fetch-http")]
-pub use self::http::{UrlError, UrlErrorKind};
 pub use self::policy::RefreshPolicy;
 pub use self::refresh::{CurrentKeys, KeyWait, Keys, KeysMetrics, KeysStatus, Snapshot};
 
@@ -117,6 +118,11 @@ impl KeySource {
     /// A fetch of one's own: a closure from [`FetchLimits`] to a future, or a type of [`Fetch`].
     pub fn fetch(fetch: impl Fetch) -> Self {
         Self::remote("custom fetch", fetch)
+    }
+
+    /// As [`KeySource::fetch`], under a name for logs.
+    pub fn fetch_named(name: impl Into<Box<str>>, fetch: impl Fetch) -> Self {
+        Self::remote(name, fetch)
     }
 
     fn remote(name: impl Into<Box<str>>, fetch: impl Fetch) -> Self {

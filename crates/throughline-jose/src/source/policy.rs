@@ -79,3 +79,37 @@ impl Default for RefreshPolicy {
         Self::new()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_word_replaces_its_own_time_and_keeps_the_others() {
+        type Word = fn(RefreshPolicy, Duration) -> RefreshPolicy;
+        let words: [Word; 5] = [
+            RefreshPolicy::with_refresh_after,
+            RefreshPolicy::with_max_age,
+            RefreshPolicy::with_cool_down,
+            RefreshPolicy::with_fetch_limit,
+            RefreshPolicy::with_wait_limit,
+        ];
+        let all = |policy: &RefreshPolicy| {
+            [
+                policy.refresh_after,
+                policy.max_age,
+                policy.cool_down,
+                policy.fetch_limit,
+                policy.wait_limit,
+            ]
+            .map(|time| time.as_secs())
+        };
+        assert_eq!(all(&RefreshPolicy::new()), [300, 3600, 30, 5, 2]);
+        // In both orders, so that no word undoes what an earlier one said.
+        let say = |policy, n: usize| words[n](policy, Duration::from_secs(n as u64 + 1));
+        let forth = (0..words.len()).fold(RefreshPolicy::default(), say);
+        let back = (0..words.len()).rev().fold(RefreshPolicy::new(), say);
+        assert_eq!(all(&forth), [1, 2, 3, 4, 5]);
+        assert_eq!(all(&back), [1, 2, 3, 4, 5]);
+    }
+}

@@ -489,6 +489,45 @@ async fn a_document_without_a_usable_key_leaves_none_of_the_old_ones() {
     assert!(!knows(&keys, "a"));
     assert_eq!(keys.metrics().alarms(), 1);
     assert_eq!(keys.metrics().skipped(), 1);
+
+    // Counted once for each document that holds it; what is only of no use is no alarm.
+    let unusable = r#"{"kty": "OKP", "crv": "X25519", "kid": "x"}"#;
+    issuer.publish(&[LEAKED, unusable]);
+    keys.load().await.unwrap_err();
+    assert_eq!(keys.metrics().alarms(), 2);
+    assert_eq!(keys.metrics().skipped(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_for_ready_keys_gets_them_without_a_fetch() {
+    let issuer = Issuer::publishing(&[A]);
+    let keys = issuer.keys();
+    keys.load().await.unwrap();
+    // A fetch could start now, and none is due.
+    advance(COOL_DOWN).await;
+    issuer.hold();
+    let start = Instant::now();
+    assert_eq!(keys.ready().await, KeysStatus::Ready);
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    assert_eq!(issuer.fetches(), 1);
+
+    // Too old, they are worth waiting for.
+    issuer.release();
+    advance(MAX_AGE).await;
+    assert_eq!(keys.ready().await, KeysStatus::Ready);
+    assert_eq!(issuer.fetches(), 2);
+}
+
+#[test]
+fn a_status_says_what_the_keys_are_good_for() {
+    for (status, message) in [
+        (KeysStatus::NoUsableKey, "key set holds no usable key"),
+        (KeysStatus::NotLoaded, "no key set has been loaded"),
+        (KeysStatus::Ready, "keys are ready"),
+        (KeysStatus::TooOld, "key set is older than its maximum age"),
+    ] {
+        assert_eq!(status.to_string(), message);
+    }
 }
 
 #[tokio::test(start_paused = true)]
