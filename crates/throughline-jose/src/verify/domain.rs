@@ -15,7 +15,7 @@ use throughline_core::refusal::shown;
 use throughline_core::time::{Clock, Timestamp};
 use throughline_core::{Reason, Refusal, TrustDomainName, Verified};
 
-use super::cache::{Cache, CacheMetrics};
+use super::cache::{CacheMetrics, TokenCache};
 use super::envelope::{Envelope, ReadHeader, TokenType};
 use crate::clock::SystemClock;
 use crate::source::{KeySource, KeyWait, Keys, KeysError, KeysStatus};
@@ -68,7 +68,7 @@ pub struct TrustDomain {
     freshness: Freshness,
     clock: Arc<dyn Clock>,
     cache_capacity: usize,
-    cache: Arc<Cache>,
+    cache: Arc<TokenCache>,
     /// The last header of a genuine token: most tokens of a signer have one and the same.
     header: Arc<ArcSwapOption<ReadHeader>>,
 }
@@ -115,7 +115,7 @@ impl TrustDomainWithKeys {
             freshness,
             clock: Arc::new(SystemClock),
             cache_capacity: TrustDomain::DEFAULT_CACHE_CAPACITY,
-            cache: Arc::new(Cache::new(TrustDomain::DEFAULT_CACHE_CAPACITY)),
+            cache: Arc::new(TokenCache::new(TrustDomain::DEFAULT_CACHE_CAPACITY)),
             header: Arc::default(),
         }
     }
@@ -156,7 +156,7 @@ impl TrustDomain {
         let policy = change(self.policy);
         Self {
             policy,
-            cache: Arc::new(Cache::new(self.cache_capacity)),
+            cache: Arc::new(TokenCache::new(self.cache_capacity)),
             ..self
         }
     }
@@ -166,7 +166,7 @@ impl TrustDomain {
     pub fn with_token_type(self, types: TokenType) -> Self {
         Self {
             types,
-            cache: Arc::new(Cache::new(self.cache_capacity)),
+            cache: Arc::new(TokenCache::new(self.cache_capacity)),
             // A header that was read for another type of token proves nothing about this one.
             header: Arc::default(),
             ..self
@@ -178,7 +178,7 @@ impl TrustDomain {
     pub fn with_clock(self, clock: impl Clock) -> Self {
         Self {
             clock: Arc::new(clock),
-            cache: Arc::new(Cache::new(self.cache_capacity)),
+            cache: Arc::new(TokenCache::new(self.cache_capacity)),
             ..self
         }
     }
@@ -190,7 +190,7 @@ impl TrustDomain {
     pub fn with_cache_capacity(self, tokens: usize) -> Self {
         Self {
             cache_capacity: tokens,
-            cache: Arc::new(Cache::new(tokens)),
+            cache: Arc::new(TokenCache::new(tokens)),
             ..self
         }
     }

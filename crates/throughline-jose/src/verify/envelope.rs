@@ -39,6 +39,14 @@ pub enum TokenType {
     Transaction,
     /// `txntoken+jwt`, or `txn_token` as issuers wrote it before the draft settled.
     TransactionOrLegacy,
+    /// A foreign credential, as an edge meets them: one of these media types.
+    Foreign {
+        /// The media types, without `application/`.
+        types: &'static [&'static str],
+        /// Whether none is good too, and `JWT` or `JOSE`, which type nothing (RFC 8725bis §3.11).
+        /// Then something else must tell the kinds of the issuer apart.
+        untyped: bool,
+    },
     /// Any or none. Then nothing tells a transaction token from an access token of the same
     /// signer, so this is for looking at tokens and not for accepting requests.
     DangerAny,
@@ -50,6 +58,10 @@ impl TokenType {
         match self {
             Self::Transaction => is("txntoken+jwt"),
             Self::TransactionOrLegacy => is("txntoken+jwt") || is("txn_token"),
+            Self::Foreign { types, untyped } => {
+                let untyped_here = typ.is_none() || is("JWT") || is("JOSE");
+                (untyped && untyped_here) || types.iter().any(|name| is(name))
+            }
             Self::DangerAny => true,
         }
     }
@@ -168,19 +180,23 @@ impl ReadHeader {
         {
             return Err(malformed("the token's `kid` is too long"));
         }
-        if !expected.accepts(header.typ.as_deref()) {
-            let found = header
-                .typ
-                .as_deref()
-                .map_or("absent".into(), |typ| shown(typ.as_bytes()));
-            return Err(Refusal::new(Reason::TypeRefused).because(format!("typ is `{found}`")));
-        }
-        Ok(Self {
+        let read = Self {
             encoded: encoded.into(),
             algorithm,
             typ: header.typ,
             kid: header.kid,
-        })
+        };
+        read.check_type(expected)?;
+        Ok(read)
+    }
+
+    fn check_type(&self, expected: TokenType) -> Result<(), Refusal> {
+        let typ = self.typ.as_deref();
+        if expected.accepts(typ) {
+            return Ok(());
+        }
+        let found = typ.map_or("absent".into(), |typ| shown(typ.as_bytes()));
+        Err(Refusal::new(Reason::TypeRefused).because(format!("typ is `{found}`")))
     }
 }
 
@@ -240,10 +256,32 @@ impl<'t> Envelope<'t> {
     }
 
     /// The `typ` as the header spells it. [`Envelope::read`] compared it; who reads with
-    /// [`TokenType::DangerAny`] does it here.
+    /// [`TokenType::DangerAny`] does it with [`Envelope::check_type`].
     #[must_use]
     pub fn typ(&self) -> Option<&str> {
         self.header.typ.as_deref()
+    }
+
+    /// Compares the `typ`, for whoever learns only now which one to expect: an edge, once it knows
+    /// which issuer is meant.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::TypeRefused`].
+    pub fn check_type(&self, expected: TokenType) -> Result<(), Refusal> {
+        self.header.check_type(expected)
+    }
+
+    /// The payload, which nobody vouched for yet. It says whose keys must, and is good for nothing
+    /// else: [`Envelope::open`] yields the one to believe.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::ContextMalformed`].
+    pub fn danger_unverified_payload(&self) -> Result<Vec<u8>, Refusal> {
+        URL_SAFE_NO_PAD
+            .decode(self.payload)
+            .map_err(|_| malformed("the token's payload is not strict base64url"))
     }
 
     /// The key id the header names.

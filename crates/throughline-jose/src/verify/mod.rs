@@ -18,7 +18,7 @@ mod cache;
 mod domain;
 mod envelope;
 
-pub use self::cache::CacheMetrics;
+pub use self::cache::{CacheMetrics, Cached, TokenCache};
 pub use self::domain::{
     DomainKeysWait, TrustDomain, TrustDomainError, TrustDomainWithKeys, TrustDomainWithoutKeys,
 };

@@ -17,6 +17,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -46,16 +47,58 @@ pub struct CacheMetrics {
     pub entries: u64,
 }
 
-pub(super) struct Cache {
+/// What a cache of verified tokens keeps.
+pub trait Cached {
+    /// The full token: the key.
+    fn token(&self) -> &[u8];
+
+    /// The generation of the key sets that vouched for it.
+    fn generation(&self) -> u64;
+
+    /// When it ends.
+    fn expires_at(&self) -> Timestamp;
+
+    /// Whose it is, for a fair share of the places.
+    fn tenant(&self) -> Option<&Tenant>;
+}
+
+impl Cached for Genuine {
+    fn token(&self) -> &[u8] {
+        Self::token(self)
+    }
+
+    fn generation(&self) -> u64 {
+        self.vouched().generation
+    }
+
+    fn expires_at(&self) -> Timestamp {
+        Self::expires_at(self)
+    }
+
+    fn tenant(&self) -> Option<&Tenant> {
+        self.tenant_for_accounting()
+    }
+}
+
+/// A cache of verified tokens, bounded and fair.
+///
+/// 1. The key is the full token: every byte is compared, never a prefix or a digest.
+/// 2. An entry dies with the generation of the key sets that vouched for it, and with its end.
+/// 3. When it is full, the oldest token of the tenant that holds the most goes.
+///
+/// A hit proves that the token was verified before with these keys, and nothing else.
+pub struct TokenCache<T = Genuine> {
     hasher: RandomState,
-    shards: Box<[Mutex<Shard>]>,
+    shards: Box<[Mutex<Shard<T>>]>,
     hits: AtomicU64,
     misses: AtomicU64,
     evictions: AtomicU64,
 }
 
-impl Cache {
-    pub(super) fn new(capacity: usize) -> Self {
+impl<T: Cached> TokenCache<T> {
+    /// Keeps up to `capacity` tokens; 0 keeps none.
+    #[must_use]
+    pub fn new(capacity: usize) -> Self {
         let count = match capacity {
             0 => 0,
             small if small < SHARDED_FROM => 1,
@@ -74,12 +117,8 @@ impl Cache {
         }
     }
 
-    pub(super) fn get(
-        &self,
-        token: &[u8],
-        generation: u64,
-        now: Timestamp,
-    ) -> Option<Arc<Genuine>> {
+    /// The token, verified with the keys of `generation` and alive at `now`.
+    pub fn get(&self, token: &[u8], generation: u64, now: Timestamp) -> Option<Arc<T>> {
         let hash = self.hasher.hash_one(token);
         let found = self
             .shard(hash)
@@ -93,12 +132,13 @@ impl Cache {
         found
     }
 
-    pub(super) fn insert(&self, genuine: Arc<Genuine>, now: Timestamp) {
+    /// Keeps a token that was verified.
+    pub fn insert(&self, genuine: Arc<T>, now: Timestamp) {
         // Within the forgiven skew an expired token is accepted, but verified each time.
         if genuine.expires_at() <= now {
             return;
         }
-        let hash = self.hasher.hash_one(&**genuine.token());
+        let hash = self.hasher.hash_one(genuine.token());
         if let Some(mut shard) = self.shard(hash)
             && shard.insert(hash, genuine, now)
         {
@@ -106,7 +146,9 @@ impl Cache {
         }
     }
 
-    pub(super) fn metrics(&self) -> CacheMetrics {
+    /// What has been counted.
+    #[must_use]
+    pub fn metrics(&self) -> CacheMetrics {
         let entries = self
             .shards
             .iter()
@@ -120,16 +162,22 @@ impl Cache {
         }
     }
 
-    fn shard(&self, hash: u64) -> Option<MutexGuard<'_, Shard>> {
+    fn shard(&self, hash: u64) -> Option<MutexGuard<'_, Shard<T>>> {
         // The table uses the low bits, the shard the high ones.
         let index = (hash >> 48) as usize % self.shards.len().max(1);
         self.shards.get(index).map(lock)
     }
 }
 
+impl<T> fmt::Debug for TokenCache<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenCache").finish_non_exhaustive()
+    }
+}
+
 /// A panic while a lock is held cannot leave a shard half-written in a way that admits anything:
 /// entries are proofs by themselves.
-fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+fn lock<T>(shard: &Mutex<Shard<T>>) -> MutexGuard<'_, Shard<T>> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -137,12 +185,12 @@ fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
 type Index = u32;
 const NONE: Index = Index::MAX;
 
-struct Shard {
+struct Shard<T> {
     capacity: usize,
     /// INVARIANT: every token here was vouched for by this generation.
     generation: u64,
     table: HashTable<Index>,
-    slots: Vec<Slot>,
+    slots: Vec<Slot<T>>,
     free: Vec<Index>,
     tenants: HashMap<Option<Tenant>, Index>,
     lines: Vec<Line>,
@@ -159,8 +207,8 @@ struct Shard {
 type Noise = (u32, Reverse<u64>, Index);
 
 /// A token, a link of its tenant's line. An empty slot holds no token.
-struct Slot {
-    genuine: Option<Arc<Genuine>>,
+struct Slot<T> {
+    genuine: Option<Arc<T>>,
     hash: u64,
     line: Index,
     older: Index,
@@ -183,7 +231,7 @@ impl Line {
     }
 }
 
-impl Shard {
+impl<T: Cached> Shard<T> {
     fn new(capacity: usize) -> Self {
         Self {
             capacity: capacity.min(NONE as usize - 1),
@@ -208,17 +256,11 @@ impl Shard {
         self.table.find(hash, same).copied()
     }
 
-    fn genuine(&self, index: Index) -> Option<&Arc<Genuine>> {
+    fn genuine(&self, index: Index) -> Option<&Arc<T>> {
         self.slots.get(index as usize)?.genuine.as_ref()
     }
 
-    fn get(
-        &mut self,
-        hash: u64,
-        token: &[u8],
-        generation: u64,
-        now: Timestamp,
-    ) -> Option<Arc<Genuine>> {
+    fn get(&mut self, hash: u64, token: &[u8], generation: u64, now: Timestamp) -> Option<Arc<T>> {
         self.advance_to(generation);
         // Whoever read the key sets before they changed verifies for itself.
         if generation != self.generation {
@@ -234,16 +276,16 @@ impl Shard {
     }
 
     /// Whether a live token had to go.
-    fn insert(&mut self, hash: u64, genuine: Arc<Genuine>, now: Timestamp) -> bool {
-        self.advance_to(genuine.vouched().generation);
-        if genuine.vouched().generation != self.generation {
+    fn insert(&mut self, hash: u64, genuine: Arc<T>, now: Timestamp) -> bool {
+        self.advance_to(genuine.generation());
+        if genuine.generation() != self.generation {
             return false;
         }
         self.bury(now);
         if let Some(index) = self.find(hash, genuine.token()) {
             self.remove(index);
         }
-        let tenant = genuine.tenant_for_accounting().cloned();
+        let tenant = genuine.tenant().cloned();
         let full = self.table.len() >= self.capacity;
         if full && let Some(oldest) = self.to_evict(&tenant) {
             self.remove(oldest);

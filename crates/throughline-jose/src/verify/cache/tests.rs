@@ -39,11 +39,11 @@ fn genuine(token: &str, tenant: &str, generation: u64, lives: u64) -> Arc<Genuin
     hop::authenticate(token.as_bytes(), &seam, &policy, at(0)).unwrap()
 }
 
-fn keep(cache: &Cache, token: &str, tenant: &str) {
+fn keep(cache: &TokenCache, token: &str, tenant: &str) {
     cache.insert(genuine(token, tenant, GENERATION, 100), at(0));
 }
 
-fn knows(cache: &Cache, token: &str) -> bool {
+fn knows(cache: &TokenCache, token: &str) -> bool {
     let found = cache.get(token.as_bytes(), GENERATION, at(0));
     if let Some(genuine) = &found {
         assert_eq!(genuine.token(), token.as_bytes());
@@ -51,12 +51,12 @@ fn knows(cache: &Cache, token: &str) -> bool {
     found.is_some()
 }
 
-fn entries(cache: &Cache) -> u64 {
+fn entries(cache: &TokenCache) -> u64 {
     cache.check();
     cache.metrics().entries
 }
 
-impl Cache {
+impl TokenCache {
     /// Everything that is written down twice agrees.
     fn check(&self) {
         for shard in &self.shards {
@@ -65,7 +65,7 @@ impl Cache {
     }
 }
 
-impl Shard {
+impl Shard<Genuine> {
     fn check(&self) {
         assert!(self.table.len() <= self.capacity);
         assert_eq!(self.slots.len(), self.table.len() + self.free.len());
@@ -102,7 +102,7 @@ impl Shard {
 // failure: C1
 #[test]
 fn the_same_user_under_another_tenant_is_a_miss() {
-    let cache = Cache::new(10);
+    let cache = TokenCache::new(10);
     keep(&cache, "token of ada for acme", "acme");
     assert!(knows(&cache, "token of ada for acme"));
     assert!(!knows(&cache, "token of ada for globex"));
@@ -120,7 +120,7 @@ fn the_same_user_under_another_tenant_is_a_miss() {
 #[test]
 fn tokens_that_share_all_but_one_byte_are_different_tokens() {
     let honest = "x".repeat(1024);
-    let cache = Cache::new(5_000);
+    let cache = TokenCache::new(5_000);
     keep(&cache, &honest, "acme");
     let mut others = vec![format!("{honest}x"), "x".repeat(1023), String::new()];
     for place in 0..honest.len() {
@@ -155,7 +155,7 @@ fn tokens_with_one_hash_are_different_tokens() {
 
 #[test]
 fn a_token_is_known_until_it_ends() {
-    let cache = Cache::new(10);
+    let cache = TokenCache::new(10);
     cache.insert(genuine("a", "acme", GENERATION, 100), at(0));
     let known = |now| cache.get(b"a", GENERATION, at(now)).is_some();
     assert!(known(99));
@@ -171,7 +171,7 @@ fn a_token_is_known_until_it_ends() {
 
 #[test]
 fn a_token_dies_with_the_keys_that_vouched_for_it() {
-    let cache = Cache::new(10);
+    let cache = TokenCache::new(10);
     keep(&cache, "a", "acme");
     keep(&cache, "b", "acme");
     assert!(knows(&cache, "a"));
@@ -191,7 +191,7 @@ fn a_token_dies_with_the_keys_that_vouched_for_it() {
 
 #[test]
 fn the_dead_take_no_place_from_the_living() {
-    let cache = Cache::new(4);
+    let cache = TokenCache::new(4);
     for tenant in ["a", "b", "c", "d"] {
         cache.insert(genuine(tenant, tenant, GENERATION, 50), at(0));
     }
@@ -209,7 +209,7 @@ fn the_dead_take_no_place_from_the_living() {
 
 #[test]
 fn where_all_hold_as_much_the_tenant_that_was_quiet_for_longest_gives_way() {
-    let cache = Cache::new(3);
+    let cache = TokenCache::new(3);
     for tenant in ["a", "b", "c", "d", "e", "f"] {
         keep(&cache, tenant, tenant);
     }
@@ -221,7 +221,7 @@ fn where_all_hold_as_much_the_tenant_that_was_quiet_for_longest_gives_way() {
 
 #[test]
 fn a_noisy_tenant_cannot_drive_out_another() {
-    let cache = Cache::new(4_000);
+    let cache = TokenCache::new(4_000);
     let quiet: Vec<String> = (0..100).map(|n| format!("quiet-{n}")).collect();
     for (n, token) in quiet.iter().enumerate() {
         keep(&cache, token, &format!("quiet-{}", n % 10));
@@ -262,7 +262,7 @@ fn debug_of_what_is_kept_shows_no_token() {
 
 #[test]
 fn the_same_token_again_is_one_entry() {
-    let cache = Cache::new(2);
+    let cache = TokenCache::new(2);
     for _ in 0..5 {
         keep(&cache, "a", "acme");
     }
@@ -274,7 +274,7 @@ fn the_same_token_again_is_one_entry() {
 
 #[test]
 fn a_cache_without_capacity_knows_nothing() {
-    let cache = Cache::new(0);
+    let cache = TokenCache::new(0);
     keep(&cache, "a", "acme");
     assert!(!knows(&cache, "a"));
     assert_eq!(
@@ -289,7 +289,7 @@ fn a_cache_without_capacity_knows_nothing() {
 #[test]
 fn capacity_is_exact_however_it_is_spread() {
     for capacity in [0, 1, 2, 1_023, 1_024, 1_025, 10_000, 10_007] {
-        let cache = Cache::new(capacity);
+        let cache = TokenCache::<Genuine>::new(capacity);
         let spread: usize = cache.shards.iter().map(|shard| lock(shard).capacity).sum();
         assert_eq!(spread, capacity);
     }
@@ -297,7 +297,7 @@ fn capacity_is_exact_however_it_is_spread() {
 
 #[test]
 fn threads_share_a_cache() {
-    let cache = Cache::new(1_500);
+    let cache = TokenCache::new(1_500);
     let tokens: Vec<Vec<Arc<Genuine>>> = (0..4)
         .map(|thread| {
             (0..600)
@@ -419,7 +419,7 @@ fn step() -> impl Strategy<Value = Step> {
 proptest! {
     #[test]
     fn the_cache_does_what_its_rules_say(capacity in 0..9_usize, steps in vec(step(), 0..120)) {
-        let cache = Cache::new(capacity);
+        let cache = TokenCache::<Genuine>::new(capacity);
         let mut model = Model::default();
         let (mut generation, mut now) = (GENERATION, 0);
         for step in steps {

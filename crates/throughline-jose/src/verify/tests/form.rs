@@ -7,7 +7,9 @@ use throughline_core::Reason;
 
 use super::forge::{Signer, claims};
 use super::{accepted, domain, refused};
+use crate::TokenType;
 use crate::keys::MAX_KID_LEN;
+use crate::verify::Envelope;
 
 // CVE-2025-30204, CVE-2025-27144: parts were split without a bound.
 #[test]
@@ -285,4 +287,55 @@ fn a_kid_is_a_bounded_text() {
     ] {
         refused(&domain, with(value), reason);
     }
+}
+
+#[test]
+fn a_header_and_a_token_are_read_up_to_their_longest_and_no_further() {
+    let read = |token: &str| {
+        let read = Envelope::read(token.as_bytes(), TokenType::Transaction);
+        read.map(drop).map_err(|refusal| refusal.reason())
+    };
+    // 2 KiB in whole groups of base64url.
+    let header = |bytes: usize| {
+        let header = r#"{"alg":"EdDSA","typ":"txntoken+jwt","x":""}"#;
+        let filler = "x".repeat(bytes - header.len());
+        URL_SAFE_NO_PAD.encode(header.replace("\"\"", &format!("\"{filler}\"")))
+    };
+    let longest = 2 * 1024 + 1;
+    assert_eq!(read(&format!("{}..", header(longest))), Ok(()));
+    let longer = format!("{}..", header(longest + 1));
+    assert_eq!(read(&longer), Err(Reason::ContextMalformed));
+
+    let start = format!("{}.AAAA.", header(64));
+    let signature = |bytes: usize| "A".repeat(bytes - start.len());
+    let longest = 64 * 1024;
+    assert_eq!(read(&format!("{start}{}", signature(longest))), Ok(()));
+    let longer = format!("{start}{}", signature(longest + 1));
+    assert_eq!(read(&longer), Err(Reason::ContextMalformed));
+}
+
+#[test]
+fn whoever_learns_the_kind_later_reads_first_and_compares_then() {
+    let signer = Signer::ed25519("a");
+    let access = signer.with_member("typ", json!("at+jwt"));
+    let envelope = Envelope::read(access.as_bytes(), TokenType::DangerAny).unwrap();
+    assert_eq!(
+        (envelope.typ(), envelope.kid()),
+        (Some("at+jwt"), Some("a"))
+    );
+    let foreign = TokenType::Foreign {
+        types: &["at+jwt"],
+        untyped: false,
+    };
+    assert_eq!(envelope.check_type(foreign), Ok(()));
+    let refused = envelope.check_type(TokenType::Transaction).unwrap_err();
+    assert_eq!(refused.reason(), Reason::TypeRefused);
+
+    // The payload nobody vouched for is the one that is opened, where a key vouches for it.
+    let payload = envelope.danger_unverified_payload().unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&payload).unwrap(), claims());
+    assert_eq!(envelope.open(&signer.public()).unwrap(), payload);
+    let untyped = signer.with_member("typ", Value::Null);
+    let untyped = Envelope::read(untyped.as_bytes(), TokenType::DangerAny).unwrap();
+    assert_eq!(untyped.typ(), None);
 }

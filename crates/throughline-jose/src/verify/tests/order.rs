@@ -12,9 +12,9 @@ use throughline_core::{Reason, Refusal};
 
 use super::forge::{Signer, claims, claims_but};
 use super::{DOMAIN, NOW, accepted, domain, refused};
-use crate::TrustDomain;
 use crate::keys::KeySet;
 use crate::source::KeySource;
+use crate::{TokenType, TrustDomain};
 
 /// One wrong thing for each check, in the order of the checks.
 struct Wrongs {
@@ -245,6 +245,36 @@ fn without_a_cache_every_token_is_verified_each_time() {
     accepted(&domain, &token);
     assert_eq!(domain.cache_metrics().hits, 0);
     assert_eq!(domain.cache_metrics().misses, 2);
+}
+
+#[test]
+fn a_domain_that_is_changed_remembers_no_token_and_keeps_its_capacity() {
+    let signer = Signer::ed25519("a");
+    let token = signer.token(&claims());
+    let later = || Timestamp::from_unix(NOW + 1);
+    let changes: [fn(TrustDomain) -> TrustDomain; 4] = [
+        |domain| domain.with_policy(|policy| policy),
+        |domain| domain.with_token_type(TokenType::Transaction),
+        |domain| domain.with_clock(|| Timestamp::from_unix(NOW + 1)),
+        |domain| domain.with_cache_capacity(10),
+    ];
+    for (n, change) in changes.into_iter().enumerate() {
+        let known = domain([&signer]);
+        accepted(&known, &token);
+        let changed = change(known.clone());
+        accepted(&changed, &token);
+        assert_eq!(changed.cache_metrics().hits, 0, "change {n}");
+        accepted(&changed, &token);
+        assert_eq!(changed.cache_metrics().hits, 1, "change {n}");
+        // Nor does the one it was made from learn of it.
+        assert_eq!(known.cache_metrics().hits, 0, "change {n}");
+
+        let without = change(known.with_cache_capacity(0)).with_clock(later);
+        accepted(&without, &token);
+        accepted(&without, &token);
+        let expected = if n == 3 { 1 } else { 0 };
+        assert_eq!(without.cache_metrics().hits, expected, "change {n}");
+    }
 }
 
 #[test]

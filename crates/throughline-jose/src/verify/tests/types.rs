@@ -123,6 +123,48 @@ fn only_danger_accepts_a_token_of_any_kind() {
 
 // failure: X6
 #[test]
+fn a_foreign_kind_is_one_of_those_named_and_untyped_only_where_somebody_said_so() {
+    let signer = Signer::ed25519("a");
+    let types = &["at+jwt", "secevent+jwt"];
+    let foreign = |untyped| {
+        let foreign = TokenType::Foreign { types, untyped };
+        domain([&signer]).with_token_type(foreign)
+    };
+    let (named, lenient) = (foreign(false), foreign(true));
+    let typ = |name: &str| signer.with_member("typ", json!(name));
+    for name in ["at+jwt", "application/AT+JWT", "secevent+jwt"] {
+        accepted(&named, &typ(name));
+        accepted(&lenient, &typ(name));
+    }
+    let absent = signer.with_member("typ", Value::Null);
+    for untyped in [typ("JWT"), typ("jwt"), typ("JOSE"), absent] {
+        refused(&named, &untyped, Reason::TypeRefused);
+        accepted(&lenient, &untyped);
+    }
+    for other in ["txntoken+jwt", "dpop+jwt", ""] {
+        refused(&named, typ(other), Reason::TypeRefused);
+        refused(&lenient, typ(other), Reason::TypeRefused);
+    }
+}
+
+#[test]
+fn the_time_of_a_domain_is_that_of_its_clock() {
+    let domain = domain([&Signer::ed25519("a")]);
+    assert_eq!(domain.now().as_unix(), super::NOW);
+}
+
+#[test]
+fn the_name_of_a_domain_that_is_none_is_said() {
+    let error = crate::TrustDomain::new("Prod").unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("trust domain `Prod` does not fit its grammar")
+    );
+}
+
+// failure: X6
+#[test]
 fn a_header_that_was_accepted_for_one_kind_of_token_is_read_again_for_another() {
     let signer = Signer::ed25519("a");
     let access = signer.with_member("typ", json!("at+jwt"));
