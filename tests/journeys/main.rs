@@ -5,4 +5,7 @@ mod leak;
 #[cfg(test)]
 mod must_not_compile;
 #[cfg(test)]
+#[path = "../python/interpreter.rs"]
+mod python;
+#[cfg(test)]
 mod vectors;

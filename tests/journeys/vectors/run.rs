@@ -14,14 +14,13 @@ use throughline_core::projection::{Member, Projection};
 use throughline_core::time::Timestamp;
 use throughline_core::{Principal, Tenant};
 use throughline_jose::{AdmissionPolicy, KeySet, KeySource};
+use throughline_testing::vectors::{self, Place, Revoked, Service, Vector, Vectors, Verdict};
 use tower::{Layer as _, ServiceExt as _, service_fn};
-
-use super::{Place, Revoked, Service, Vector, Vectors, Verdict, path};
 
 #[tokio::test]
 async fn every_vector_gets_its_verdict() {
-    let vectors: Vectors = serde_json::from_slice(&std::fs::read(path()).unwrap()).unwrap();
-    assert!(vectors.vectors.len() > 300, "the file was cut");
+    let vectors = Vectors::hop().unwrap();
+    assert!(vectors.vectors.len() > 1_200, "the file was cut");
     let mut wrong = Vec::new();
     for vector in &vectors.vectors {
         let service = &vectors.services[&vector.service];
@@ -51,11 +50,9 @@ async fn run(service: &Service, jwks: &serde_json::Value, vector: &Vector) -> Ve
         assert!(!own, "an owned field reached the handler");
         let mut response = Response::new(Full::<Bytes>::default());
         if let Ok(cx) = TenantContext::of(request.extensions()) {
-            response.extensions_mut().insert(Verdict::accepted(&cx));
+            response.extensions_mut().insert(Accepted::with(&cx));
         } else if let Ok(admitted) = throughline::admitted(request.extensions()) {
-            response
-                .extensions_mut()
-                .insert(Verdict::accepted(admitted));
+            response.extensions_mut().insert(Accepted::with(admitted));
         }
         Ok::<_, Infallible>(response)
     });
@@ -95,6 +92,15 @@ async fn run(service: &Service, jwks: &serde_json::Value, vector: &Vector) -> Ve
 struct Accepted(Arc<Verdict>);
 
 impl Accepted {
+    fn with(context: &throughline::Context) -> Self {
+        Self(Arc::new(Verdict::Accepted {
+            tenant: context.tenant().map(ToString::to_string),
+            principal: context.principal().to_string(),
+            transaction: context.transaction().into(),
+            kind: context.kind().as_str().into(),
+        }))
+    }
+
     fn into_verdict(self) -> Verdict {
         Arc::into_inner(self.0).expect("nobody else holds it")
     }
@@ -157,10 +163,10 @@ fn layer(service: &Service, jwks: &serde_json::Value, now: u64) -> AcceptLayer {
 
 fn freshness(service: &Service) -> Freshness {
     let (budget, complete_to, suspended, revoked) = match &service.freshness {
-        super::Freshness::LifetimeOnlySeconds(seconds) => {
+        vectors::Freshness::LifetimeOnlySeconds(seconds) => {
             return Freshness::lifetime_only(Duration::from_secs(*seconds));
         }
-        super::Freshness::Feed {
+        vectors::Freshness::Feed {
             budget_seconds,
             complete_to,
             suspended,
@@ -197,17 +203,6 @@ fn freshness(service: &Service) -> Freshness {
         marks.apply(Mark::not_before(target, Timestamp::from_unix(*at)));
     }
     Freshness::feed(move |cx: &throughline::Context, now| marks.check(cx, now))
-}
-
-impl Verdict {
-    fn accepted(context: &throughline::Context) -> Accepted {
-        Accepted(Arc::new(Self::Accepted {
-            tenant: context.tenant().map(ToString::to_string),
-            principal: context.principal().to_string(),
-            transaction: context.transaction().into(),
-            kind: context.kind().as_str().into(),
-        }))
-    }
 }
 
 pub(super) fn hex(digits: &str) -> Vec<u8> {

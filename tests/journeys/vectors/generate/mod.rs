@@ -1,12 +1,17 @@
 //! Makes the vectors, from faults that stand in the order of the checks.
 
+mod details;
+
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
+use throughline_testing::vectors::{
+    Freshness, Place, Revoked, Service, Vector, Vectors, Verdict, Witness,
+};
 
+use super::path;
 use super::run::hex;
-use super::{Freshness, Place, Revoked, Service, Vector, Vectors, Verdict, Witness, path};
 
 const NOW: u64 = 1_790_000_000;
 const ISSUER: &str = "https://tokens.example";
@@ -47,10 +52,11 @@ fn vectors() -> Vectors {
     }
     cuts(&mut vectors);
     claims(&mut vectors);
+    details::details(&mut vectors);
     Vectors {
         about: [
             "A receiving service, a request, and the verdict it must get.",
-            "Reasons and their order: rustdoc of throughline_core::reason and ::hop.",
+            "How to run it, in any language: the README beside it, rustdoc of throughline_testing::vectors.",
             "`x, then y`: the request has both faults, and the earlier check must name its own.",
         ]
         .map(String::from)
@@ -78,7 +84,7 @@ fn full() -> Service {
         issuer: Some(ISSUER.into()),
         freshness: Freshness::Feed {
             budget_seconds: 60,
-            complete_to: ["acme", "globex", "initech"]
+            complete_to: ["acme", "globex", "hooli", "initech"]
                 .map(|t| (t.into(), NOW - 5))
                 .into(),
             suspended: vec!["initech".into()],
@@ -90,6 +96,10 @@ fn full() -> Service {
                 },
                 Revoked::Principal {
                     composed: "okta/acme/eve".into(),
+                    at: NOW - 30,
+                },
+                Revoked::Tenant {
+                    tenant: "hooli".into(),
                     at: NOW - 30,
                 },
             ],
@@ -155,6 +165,8 @@ struct Case {
     now: u64,
     target: String,
     header: Value,
+    /// The header as text, where it is something no [`Value`] is.
+    header_text: Option<String>,
     /// Claims as text, where they are something no [`Value`] is.
     payload: Option<String>,
     claims: Value,
@@ -173,6 +185,7 @@ impl Case {
             now: NOW,
             target: "/t/acme/orders".into(),
             header: json!({"typ": "txntoken+jwt", "alg": "EdDSA", "kid": "main"}),
+            header_text: None,
             payload: None,
             claims: json!({
                 "iss": ISSUER, "aud": "prod.example", "iat": NOW - 10, "exp": NOW + 290,
@@ -217,13 +230,25 @@ impl Case {
             .payload
             .clone()
             .unwrap_or_else(|| self.claims.to_string());
+        let header = self.header_text.clone();
+        let header = header.unwrap_or_else(|| self.header.to_string());
         let encode = |text: &str| URL_SAFE_NO_PAD.encode(text);
-        let input = format!("{}.{}", encode(&self.header.to_string()), encode(&payload));
+        let input = format!("{}.{}", encode(&header), encode(&payload));
         let signature = URL_SAFE_NO_PAD.encode(pair(self.key).sign(input.as_bytes()).as_ref());
         let token = format!("{input}.{signature}");
         self.after_signing
             .iter()
             .fold(token, |token, change| change(token))
+    }
+
+    /// What the cap is about: the token's field and the header that is a witness.
+    fn owned_bytes(&self) -> usize {
+        let token = "txn-token".len() + self.token().len();
+        let witness = self.fields.iter().filter(|(name, _)| name == "x-tenant-id");
+        token
+            + witness
+                .map(|(name, value)| name.len() + value.len())
+                .sum::<usize>()
     }
 
     fn expecting(&self, name: impl Into<String>, verdict: Verdict) -> Vector {
