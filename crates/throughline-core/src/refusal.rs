@@ -178,8 +178,7 @@ impl From<Reason> for Refusal {
 /// client may put anywhere.
 #[must_use]
 pub fn shown(bytes: &[u8]) -> String {
-    // How the JSON object at the beginning of every JWS and JWE begins in base64.
-    if bytes.len() > 32 && bytes.windows(3).any(|start| start == b"eyJ") {
+    if is_like_token(bytes) {
         return format!("something like a token, {} bytes", bytes.len());
     }
     let mut text = String::new();
@@ -196,6 +195,21 @@ pub fn shown(bytes: &[u8]) -> String {
         }
     }
     text
+}
+
+/// Whether it may be a token, whole or cut at its front.
+fn is_like_token(bytes: &[u8]) -> bool {
+    // How the JSON object at the beginning of every JWS and JWE begins in base64.
+    let begins = bytes.len() > 32 && bytes.windows(3).any(|start| start == b"eyJ");
+    // A signature, or the rest of claims; the thumbprint that a key may be named by is shorter.
+    let is_base64url = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    begins
+        || bytes.split(|byte| !is_base64url(byte)).any(|run| {
+            run.len() > 64
+                && run.iter().any(u8::is_ascii_uppercase)
+                && run.iter().any(u8::is_ascii_lowercase)
+                && run.iter().any(u8::is_ascii_digit)
+        })
 }
 
 #[cfg(test)]
@@ -223,6 +237,57 @@ mod tests {
             assert!(!refusal.to_string().contains("eyJ"), "{refusal}");
         }
         assert_eq!(shown(b"eyJack"), "eyJack", "a name is no token");
+        // What is left of one that lost its front: claims from their middle on, a signature.
+        let signature = "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
+        assert!(shown(format!("acme.{signature}").as_bytes()).starts_with("something"));
+        // While the thumbprint of a key is what the log is read for.
+        let key = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k";
+        assert_eq!(shown(key.as_bytes()), key);
+    }
+
+    #[test]
+    fn a_text_is_taken_for_a_token_past_the_length_of_names_and_thumbprints_only() {
+        let like = |text: &str| shown(text.as_bytes()).starts_with("something like a token");
+        let front = format!("eyJ{}", "x".repeat(29));
+        assert!(!like(&front) && like(&format!("{front}x")));
+        let mixed = format!("{}aB1", "x".repeat(61));
+        assert!(!like(&mixed) && like(&format!("{mixed}x")));
+        for plain in [
+            "x".repeat(65),
+            "aB".repeat(33),
+            "a1".repeat(33),
+            "B1".repeat(33),
+        ] {
+            assert!(!like(&plain), "{plain}");
+        }
+    }
+
+    #[test]
+    fn separators_that_some_viewers_take_for_a_new_line_are_escaped() {
+        assert_eq!(
+            shown("a\u{2028}b\u{2029}".as_bytes()),
+            "a\\u{2028}b\\u{2029}"
+        );
+    }
+
+    #[test]
+    fn a_place_has_a_kind_and_a_name() {
+        for (place, kind) in [
+            (Place::header("x"), "header"),
+            (Place::claim("x"), "claim"),
+            (Place::new("host", "x"), "host"),
+        ] {
+            assert_eq!((place.kind(), place.name()), (kind, "x"));
+            assert_eq!(place.to_string(), format!("{kind} `x`"));
+        }
+    }
+
+    #[test]
+    fn the_client_gets_the_sentence_of_the_reason_and_the_log_the_detail() {
+        let refusal = Refusal::new(Reason::TenantMismatch).because("seen twice");
+        assert_eq!(refusal.client_text(), Reason::TenantMismatch.client_text());
+        assert_eq!(refusal.detail(), Some("seen twice"));
+        assert_eq!(Refusal::new(Reason::TenantMismatch).detail(), None);
     }
 
     #[test]
