@@ -11,7 +11,15 @@ const STAR: &[(&str, &[&str])] = &[
     ("throughline-jose", &["throughline-core"]),
     ("throughline", &["throughline-core", "throughline-jose"]),
     (
+        "throughline-identity",
+        &["throughline", "throughline-core", "throughline-jose"],
+    ),
+    (
         "throughline-reqwest",
+        &["throughline", "throughline-core", "throughline-jose"],
+    ),
+    (
+        "throughline-testing",
         &["throughline", "throughline-core", "throughline-jose"],
     ),
     (

@@ -4,12 +4,17 @@
 //! is not here because a test does it: the table of reasons is current (`throughline-core`), what
 //! must not compile does not (`tests/`).
 
+mod deny;
 mod failures;
+mod install;
+mod links;
 mod manifests;
+mod minimal;
 mod public_api;
 mod sources;
 mod tools;
 mod tree;
+mod undebugged;
 
 use self::tree::Tree;
 use crate::Error;
@@ -54,12 +59,17 @@ const CHECKS: &[(&str, Check)] = &[
     ("machine-unnamed", sources::machine_is_unnamed),
     ("long-files", sources::long_files),
     ("failures", failures::each_has_a_test),
+    ("secrets-undebugged", undebugged::secrets),
+    ("links", links::lead_somewhere),
     ("fmt", tools::fmt),
-    ("deny", tools::deny),
+    ("deny", deny::deny),
     ("clippy", tools::clippy),
-    ("clippy-fewer-features", tools::clippy_with_fewer_features),
+    ("clippy-features", tools::clippy_with_other_features),
+    ("minimal-versions", minimal::versions_suffice),
     ("doc", tools::doc),
     ("public-api", public_api::names_no_unstable_type),
+    ("public-api-recorded", public_api::is_recorded),
+    ("semver", public_api::judged),
 ];
 
 /// Runs all checks, or those that `--only` names.

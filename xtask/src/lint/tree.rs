@@ -157,6 +157,16 @@ impl<'t> Package<'t> {
         path.to_string_lossy().replace('\\', "/")
     }
 
+    /// Its features, but for the default.
+    pub(super) fn features(self) -> Vec<&'t str> {
+        let features = self.0.get("features").and_then(Value::as_object);
+        let names = features.into_iter().flat_map(|features| features.keys());
+        names
+            .map(String::as_str)
+            .filter(|name| *name != "default")
+            .collect()
+    }
+
     /// The names of the packages its manifest names, and whether only its tests use them.
     pub(super) fn dependencies(self) -> impl Iterator<Item = (&'t str, bool)> {
         list(self.0, "dependencies")

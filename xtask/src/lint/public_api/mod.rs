@@ -5,13 +5,16 @@
 //! nothing but two things in it: a public item mentions others by `id`, and `paths` tells the crate
 //! of an id. It finds `http` in `throughline`, or says that it is blind.
 
+mod recorded;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+pub(super) use self::recorded::{is_recorded, judged};
 use super::Findings;
-use super::tree::Tree;
+use super::tree::{Package, Tree};
 use crate::Error;
 use crate::run::{cargo, root, status};
 
@@ -35,10 +38,10 @@ const TOOLCHAIN: &[&str] = &["alloc", "core", "std"];
 pub(super) fn names_no_unstable_type(tree: &Tree) -> Result<Findings, Error> {
     let mut findings = Findings::default();
     let mut all = BTreeSet::new();
-    let published = tree.members().filter(|package| package.is_published());
-    for package in published.filter(|package| has_library(tree, package.manifest())) {
+    for package in libraries(tree) {
         let name = package.name();
-        let named = names(&document(name, tree.target())?)?;
+        let (_, document) = document(name, tree.target())?;
+        let named = names(&document)?;
         for (krate, items) in &named {
             if TOOLCHAIN.contains(&&**krate) {
                 continue;
@@ -75,13 +78,17 @@ pub(super) fn names_no_unstable_type(tree: &Tree) -> Result<Findings, Error> {
     Ok(findings)
 }
 
-fn has_library(tree: &Tree, manifest: String) -> bool {
-    let folder = manifest.trim_end_matches("Cargo.toml");
-    tree.file(&format!("{folder}src/lib.rs")).is_ok()
+/// What users can depend on.
+fn libraries(tree: &Tree) -> impl Iterator<Item = Package<'_>> {
+    tree.members().filter(|package| {
+        let manifest = package.manifest();
+        let folder = manifest.trim_end_matches("Cargo.toml");
+        package.is_published() && tree.file(&format!("{folder}src/lib.rs")).is_ok()
+    })
 }
 
-/// What rustdoc says about a crate, with all of its features.
-fn document(package: &str, target: &Path) -> Result<Value, Error> {
+/// What rustdoc says about a crate, with all of its features, and where it wrote that.
+fn document(package: &str, target: &Path) -> Result<(PathBuf, Value), Error> {
     let mut command = cargo(["rustdoc", "--lib", "--all-features", "--package", package]);
     command
         .args(["--", "-Z", "unstable-options", "--output-format", "json"])
@@ -92,7 +99,8 @@ fn document(package: &str, target: &Path) -> Result<Value, Error> {
     let path = target
         .join("doc")
         .join(format!("{}.json", package.replace('-', "_")));
-    Ok(serde_json::from_slice(&std::fs::read(path)?)?)
+    let document = serde_json::from_slice(&std::fs::read(&path)?)?;
+    Ok((path, document))
 }
 
 /// The crates that the public items of `document` name, each with some of the named items.
