@@ -47,6 +47,12 @@ impl<B> ResponseBody<B> {
         }
     }
 
+    /// A whole body: of an answer that a layer gives in the place of the inner service.
+    #[must_use]
+    pub fn full(bytes: Bytes) -> Self {
+        Self::refusal(bytes)
+    }
+
     pub(crate) fn refusal(problem: Bytes) -> Self {
         Self {
             kind: Kind::Refusal {
@@ -92,5 +98,27 @@ impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
                 SizeHint::with_exact(problem.as_ref().map_or(0, |problem| problem.len() as u64))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::Full;
+
+    use super::*;
+
+    #[test]
+    fn an_end_that_is_known_is_told_before_it_is_polled_for() {
+        let full = |text: &'static str| Full::new(Bytes::from_static(text.as_bytes()));
+        for (text, ends) in [("", true), ("x", false)] {
+            assert_eq!(ResponseBody::inner(full(text)).is_end_stream(), ends);
+        }
+        let mut refusal = ResponseBody::<Full<Bytes>>::refusal(Bytes::from_static(b"x"));
+        assert!(!refusal.is_end_stream());
+        assert_eq!(refusal.size_hint().exact(), Some(1));
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        assert!(Pin::new(&mut refusal).poll_frame(&mut cx).is_ready());
+        assert!(refusal.is_end_stream());
+        assert_eq!(refusal.size_hint().exact(), Some(0));
     }
 }

@@ -22,7 +22,15 @@ impl ConfigError {
         }
     }
 
-    pub(crate) fn into_problems(self) -> Vec<String> {
+    /// What is wrong with a layer that is built from these layers: each problem as a sentence.
+    #[must_use]
+    pub fn of(problems: Vec<String>) -> Self {
+        Self(problems)
+    }
+
+    /// Each thing that is wrong, as a sentence.
+    #[must_use]
+    pub fn into_problems(self) -> Vec<String> {
         self.0
     }
 }

@@ -3,7 +3,7 @@
 use throughline_core::projection::{CopyPlace, Projection};
 use throughline_core::time::Timestamp;
 use throughline_core::witness::Sighting;
-use throughline_core::{Admitted, Reason, Refusal, Verified, hop};
+use throughline_core::{Admitted, Context, Refusal, Verified, hop};
 
 use super::layer::Config;
 use crate::carrier::Fields;
@@ -88,7 +88,27 @@ fn try_decide(
     }
 }
 
-fn is_exempt(config: &Config, request: &RequestView<'_>) -> bool {
+/// Step 7 for a context that is not verified by this layer.
+pub(super) fn compare(
+    config: &Config,
+    request: &RequestView<'_>,
+    context: &Context,
+) -> Result<(), Refusal> {
+    if config.witness_mode != Mode::Enforce {
+        return Ok(());
+    }
+    let exempt = is_exempt(config, request);
+    let baggage = BaggageOnce::default();
+    for witness in &config.witnesses {
+        let seen = witness.see(request, &baggage);
+        if !(exempt && seen == Sighting::Absent) {
+            witness.rule.compare(&seen, context)?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn is_exempt(config: &Config, request: &RequestView<'_>) -> bool {
     config.exempt_paths.contains(request.uri().path())
         || request.extensions().get::<Exempt>().is_some()
 }
@@ -107,17 +127,11 @@ fn see_copy<'r>(
     }
 }
 
-/// Whether a wait for keys could change a decision.
+/// The refusal of a token that nobody vouched for. Only the domain knows whether a wait for keys
+/// could change it: [`TrustDomain::keys_wait`](crate::TrustDomain::keys_wait).
 pub(super) fn waits_for_keys(decision: &Decision) -> Option<&Refusal> {
     match decision {
-        Decision::Refuse(refusal, None)
-            if matches!(
-                refusal.reason(),
-                Reason::KeyUnknown | Reason::KeysUnavailable
-            ) =>
-        {
-            Some(refusal)
-        }
+        Decision::Refuse(refusal, None) => Some(refusal),
         Decision::Admit(_) | Decision::Anonymous | Decision::Refuse(..) | Decision::Report(..) => {
             None
         }

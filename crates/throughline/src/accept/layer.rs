@@ -8,14 +8,17 @@ use http::HeaderName;
 use throughline_core::carrier::OwnedFields;
 use throughline_core::projection::{CopyPlace, Projection};
 use throughline_core::reason::Position;
+use throughline_core::{Context, Refusal};
 use throughline_jose::TrustDomain;
 use tower_layer::Layer;
 
+use super::decide::{compare, is_exempt};
 use super::service::Accept;
 use crate::carrier::Owned;
 use crate::error::ConfigError;
 use crate::mode::{Mode, Rule};
 use crate::observe::{DefaultObserve, Observe};
+use crate::request::RequestView;
 use crate::witness::{Witness, owned_header};
 
 /// Puts [`Accept`] in front of a service. See the [module](super).
@@ -40,6 +43,32 @@ impl AcceptLayer {
             legacy_header: None,
             problems: Vec::new(),
         }
+    }
+}
+
+impl AcceptLayer {
+    /// Step 7 by itself: compares `context` with everything this layer has witnesses for.
+    ///
+    /// For an edge, which compares before it looks anything up for a caller, and puts this layer
+    /// behind itself: an agreement here admits nothing.
+    ///
+    /// # Errors
+    ///
+    /// As the layer refuses a request. A rule in [`Mode::Report`] or [`Mode::Off`] refuses nothing.
+    pub fn compare(&self, request: &RequestView<'_>, context: &Context) -> Result<(), Refusal> {
+        compare(&self.config, request, context)
+    }
+
+    /// Where the service stands.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        self.config.position
+    }
+
+    /// Whether a request without a context passes.
+    #[must_use]
+    pub fn is_exempt(&self, request: &RequestView<'_>) -> bool {
+        is_exempt(&self.config, request)
     }
 }
 
