@@ -41,6 +41,7 @@ impl AcceptLayer {
         AcceptBuilder {
             config: Config::new(domain),
             legacy_header: None,
+            owned_copies: Vec::new(),
             problems: Vec::new(),
         }
     }
@@ -141,6 +142,8 @@ impl fmt::Debug for Config {
 pub struct AcceptBuilder {
     config: Config,
     legacy_header: Option<Box<str>>,
+    /// Owned, and not relied on.
+    owned_copies: Vec<Projection>,
     problems: Vec<String>,
 }
 
@@ -155,6 +158,14 @@ impl AcceptBuilder {
     /// refused. Repeated calls add up. Default: none.
     pub fn relies_on(mut self, copy: Projection) -> Self {
         self.config.copies.push(copy);
+        self
+    }
+
+    /// Owns a copy without relying on it: whatever comes in under its name, or a look-alike, is read
+    /// totally and removed. For a hop that makes contexts with this copy, as a copy from outside
+    /// would look like one of ours behind it. Repeated calls add up. Default: none.
+    pub fn owning(mut self, copy: Projection) -> Self {
+        self.owned_copies.push(copy);
         self
     }
 
@@ -226,6 +237,7 @@ impl AcceptBuilder {
         let Self {
             mut config,
             legacy_header,
+            owned_copies,
             mut problems,
         } = self;
         let Owned {
@@ -256,7 +268,7 @@ impl AcceptBuilder {
             }
             baggage.extend(witness.owned_baggage_key().map(Box::from));
         }
-        for copy in &config.copies {
+        for copy in config.copies.iter().chain(&owned_copies) {
             match copy.copy_place() {
                 CopyPlace::Baggage(key) => baggage.push(key.clone()),
                 CopyPlace::Header(field) => match owned_header(field) {
