@@ -5,6 +5,7 @@
 
 use std::error::Error;
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use throughline_jose::keys::{AdmissionPolicy, KeySet};
 use throughline_jose::verify::TokenType;
 
 use crate::cli::VerifyArgs;
+use crate::edge;
 
 /// What a hop has room for beside the field's name.
 const MAX_LEN: usize = OwnedFields::DEFAULT_MAX_BYTES - TOKEN_FIELD.len();
@@ -34,6 +36,9 @@ pub(crate) fn run(args: &VerifyArgs) -> ExitCode {
 
 /// Whether all tokens were accepted.
 fn try_run(args: &VerifyArgs) -> Result<bool, Box<dyn Error>> {
+    if let Some(config) = &args.config {
+        return edge::verify::run(config, args.now, &args.token);
+    }
     let domain = domain(args)?;
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut all = true;
@@ -47,7 +52,7 @@ fn try_run(args: &VerifyArgs) -> Result<bool, Box<dyn Error>> {
         out.write_all(b"\n")
     };
     if args.token == "-" {
-        let mut lines = Lines::new(BufReader::new(io::stdin().lock()));
+        let mut lines = Lines::new(BufReader::new(io::stdin().lock()), MAX_LEN);
         let mut count = 0;
         while let Some(line) = lines
             .next_line()
@@ -68,8 +73,12 @@ fn try_run(args: &VerifyArgs) -> Result<bool, Box<dyn Error>> {
 
 fn domain(args: &VerifyArgs) -> Result<TrustDomain, Box<dyn Error>> {
     let admission = AdmissionPolicy::new();
-    let name = args.jwks.display();
-    let document = read_capped(args).map_err(|error| format!("{name}: {error}"))?;
+    // clap demands both where there is no configuration.
+    let (Some(jwks), Some(audience)) = (&args.jwks, &args.audience) else {
+        return Err("expected `--jwks` and `--audience`, or `--config`".into());
+    };
+    let name = jwks.display();
+    let document = read_capped(jwks).map_err(|error| format!("{name}: {error}"))?;
     let keys = KeySet::parse(&document, &admission).map_err(|error| format!("{name}: {error}"))?;
     for skipped in keys.skipped() {
         anstream::eprintln!(
@@ -89,7 +98,7 @@ fn domain(args: &VerifyArgs) -> Result<TrustDomain, Box<dyn Error>> {
         TokenType::Transaction
     };
     let lifetime = Duration::from_secs(args.max_lifetime);
-    let mut domain = TrustDomain::new(&args.audience)?
+    let mut domain = TrustDomain::new(audience)?
         .with_keys(KeySource::set(keys))
         .with_freshness(Freshness::lifetime_only(forever))
         .with_token_type(types)
@@ -112,9 +121,9 @@ fn domain(args: &VerifyArgs) -> Result<TrustDomain, Box<dyn Error>> {
 }
 
 /// The file, up to a size at which it is no key set anyway.
-fn read_capped(args: &VerifyArgs) -> io::Result<Vec<u8>> {
+fn read_capped(path: &Path) -> io::Result<Vec<u8>> {
     let mut document = Vec::new();
-    std::fs::File::open(&args.jwks)?
+    std::fs::File::open(path)?
         .take(16 * 1024 * 1024)
         .read_to_end(&mut document)?;
     Ok(document)
@@ -131,23 +140,25 @@ fn verify(domain: &TrustDomain, token: &[u8]) -> Result<Verified, Refusal> {
 }
 
 /// Lines of any length in bounded memory: of one that is too long, only the beginning is kept.
-struct Lines<R> {
+pub(crate) struct Lines<R> {
     input: R,
     line: Vec<u8>,
+    /// The longest line that is no longer than any token.
+    max: usize,
 }
 
 impl<R: BufRead> Lines<R> {
-    fn new(input: R) -> Self {
+    pub(crate) fn new(input: R, max: usize) -> Self {
         Self {
             input,
             line: Vec::new(),
+            max,
         }
     }
 
-    fn next_line(&mut self) -> io::Result<Option<&[u8]>> {
-        /// One byte too many, and the CR that may follow.
-        const KEPT: usize = MAX_LEN + 2;
-
+    pub(crate) fn next_line(&mut self) -> io::Result<Option<&[u8]>> {
+        // One byte too many, and the CR that may follow.
+        let kept = self.max + 2;
         self.line.clear();
         let mut dropped = false;
         let mut last = None;
@@ -163,7 +174,7 @@ impl<R: BufRead> Lines<R> {
                 Some(end) => (chunk.split_at(end).0, end + 1),
                 None => (chunk, chunk.len()),
             };
-            let room = KEPT.saturating_sub(self.line.len());
+            let room = kept.saturating_sub(self.line.len());
             self.line.extend(text.iter().take(room));
             dropped |= text.len() > room;
             last = text.last().copied().or(last);
@@ -274,7 +285,7 @@ mod tests {
 
     fn lines(input: &[u8]) -> Vec<Vec<u8>> {
         // A tiny buffer, so that lines and their ends fall across reads.
-        let mut lines = Lines::new(BufReader::with_capacity(3, input));
+        let mut lines = Lines::new(BufReader::with_capacity(3, input), MAX_LEN);
         std::iter::from_fn(|| lines.next_line().unwrap().map(<[u8]>::to_vec)).collect()
     }
 
