@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that a user or CI needs to trust the tree.
 
 use crate::Error;
+use crate::prepare::prepare;
 use crate::run::{cargo, has_subcommand, status_and_lines};
 
 /// Runs every test. What is missing on the machine is installed, or asked for, first.
@@ -56,14 +57,6 @@ pub(crate) fn run() -> Result<bool, Error> {
     println!("\ntotal: {passed} passed, {failed} failed");
     // A runner that ran nothing proved nothing.
     Ok(passed > 0 && runs.iter().all(|run| run.succeeded))
-}
-
-/// The place for what tests need beyond cargo: servers, Debian packages. Nothing so far.
-///
-/// As root, install it here (`apt-get install --yes …`); as anybody else, fail with a sentence that
-/// names the packages. Never skip a test for want of it.
-fn prepare() -> Result<(), Error> {
-    Ok(())
 }
 
 struct Run {
