@@ -16,6 +16,7 @@
 //!    ([`aws_lc_rs`]) and the same key.
 //! 4. A missed bound is printed, and is no failure: a shared machine is no judge.
 
+pub mod edge;
 pub mod fixture;
 pub mod loopback;
 pub mod meter;

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
+use crate::edge::name as edge;
 use crate::loopback::Hop;
 use crate::rows::name;
 
@@ -52,7 +53,7 @@ impl Report {
         let ns = |name| row(name).map_or(f64::NAN, |row| row.median_ns);
         let allocs = |name| row(name).map_or(f64::NAN, |row| row.allocs);
         let added = |name| ns(name) - ns(name::BARE);
-        let ratios = vec![
+        let mut ratios = vec![
             at_least(
                 "accept warm adds so many times less than tower-oauth2-resource-server",
                 added(name::PEER) / added(name::WARM),
@@ -112,6 +113,15 @@ impl Report {
             // Our own bound: a default cache of 10,000 tokens stays below 20 MiB.
             at_most("bytes of a cached entry", bytes_per_entry, 2_048.0),
         ];
+        for (cold, raw) in edge::COLD {
+            ratios.push(at_most(cold, ns(cold) / ns(raw), 1.10));
+        }
+        // Who sends rubbish must not cost more than who sends a credential.
+        ratios.push(at_most(
+            edge::UNKNOWN_KEY,
+            ns(edge::UNKNOWN_KEY) / ns(edge::COLD[2].0),
+            1.0,
+        ));
         Self { rows, ratios }
     }
 

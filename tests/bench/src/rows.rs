@@ -183,6 +183,8 @@ impl Rows {
         rows.extend(raw_rows(world, &token)?);
         rows.extend(peer_rows(world, &token)?);
 
+        rows.extend(crate::edge::rows(now)?);
+
         // As many tenants as there are.
         let first = crowd.tokens.first().ok_or("the crowd is empty")?;
         for (name, count) in [(name::TENANTS_1, 1), (name::TENANTS_1_000, 1_000)] {
