@@ -79,3 +79,31 @@ impl Authentication {
         self.time.is_some_and(|time| now.since(time) <= age)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_stated_is_what_is_told() {
+        let facts = Authentication::at(Timestamp::from_unix(50))
+            .with_class("urn:strong")
+            .with_methods(["pwd", "otp"])
+            .in_session("s-1");
+        assert_eq!(facts.time(), Some(Timestamp::from_unix(50)));
+        assert_eq!(facts.class(), Some("urn:strong"));
+        assert_eq!(facts.methods().collect::<Vec<_>>(), ["pwd", "otp"]);
+        assert_eq!(facts.session(), Some("s-1"));
+        let unknown = Authentication::unknown();
+        assert_eq!((unknown.time(), unknown.class()), (None, None));
+        assert_eq!((unknown.methods().count(), unknown.session()), (0, None));
+    }
+
+    #[test]
+    fn an_age_is_allowed_to_its_last_second_and_an_unknown_one_is_not_recent() {
+        let facts = Authentication::at(Timestamp::from_unix(50));
+        let within = |now| facts.is_within(Duration::from_secs(10), Timestamp::from_unix(now));
+        assert!(within(60) && !within(61));
+        assert!(!Authentication::unknown().is_within(Duration::MAX, Timestamp::MAX));
+    }
+}

@@ -37,3 +37,15 @@ impl fmt::Debug for Caller {
         write!(f, "Caller({self})")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caller_is_shown_by_its_id() {
+        let caller = Caller::authenticated("spiffe://prod.example/orders");
+        assert_eq!(caller.id(), "spiffe://prod.example/orders");
+        assert_eq!(caller.to_string(), caller.id());
+    }
+}

@@ -499,6 +499,16 @@ mod tests {
     }
 
     #[test]
+    fn kinds_are_shown_as_on_the_wire() {
+        for kind in Kind::ALL {
+            assert_eq!(Kind::from_wire(&kind.to_string()), Some(kind));
+        }
+        for kind in ActorKind::ALL {
+            assert_eq!(ActorKind::from_wire(&kind.to_string()), Some(kind));
+        }
+    }
+
+    #[test]
     fn what_display_would_not_write_is_not_read() {
         for text in [
             "",
@@ -516,6 +526,28 @@ mod tests {
             assert!(Principal::from_composed(text).is_err(), "{text}");
         }
         assert!(Principal::from_composed("okta/acme/a%2Fb").is_ok());
+    }
+
+    #[test]
+    fn messages() {
+        let acme = Tenant::new("acme").unwrap();
+        for (refused, message) in [
+            (
+                Principal::from_composed("okta"),
+                "text is not a composed principal, expected `provider/tenant/subject`",
+            ),
+            (
+                Principal::new("-", acme.clone(), "ada"),
+                "alias of the identity provider is unusable, expected 1 to 64 bytes of \
+                 `[A-Za-z0-9._~-]` starting with a letter or digit",
+            ),
+            (
+                Principal::new("okta", acme, ""),
+                "subject is unusable, expected 1 to 255 bytes without control characters",
+            ),
+        ] {
+            assert_eq!(refused.unwrap_err().to_string(), message);
+        }
     }
 
     proptest! {
@@ -547,6 +579,8 @@ mod tests {
             chain = longer;
         }
         assert_eq!(chain.nearest().unwrap().principal().subject(), "a7");
+        assert!(chain.len() == ActorChain::MAX_DEPTH && !chain.is_empty());
+        assert!(ActorChain::none().is_empty());
         assert_eq!(
             chain.acted_by(agent("one-more")),
             Err(Reason::DepthExceeded)

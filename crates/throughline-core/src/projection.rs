@@ -192,3 +192,21 @@ impl fmt::Display for ProjectionError {
 }
 
 impl Error for ProjectionError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_no_field_can_have_is_refused_and_said() {
+        let member = Member::Tenant;
+        assert!(Projection::header(member, "x-tenant").is_ok());
+        assert!(Projection::baggage(member, &"x".repeat(64)).is_ok());
+        let error = Projection::header(member, "x.tenant").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "name `x.tenant` of a copy is unusable, expected 1 to 64 bytes of `[a-z0-9-]`, in \
+             baggage also `.`"
+        );
+    }
+}

@@ -124,4 +124,16 @@ mod tests {
             assert!(Tenant::new(bad).is_err(), "{bad:?}");
         }
     }
+
+    #[test]
+    fn a_tenant_is_the_same_text_however_it_is_asked() {
+        let acme: Tenant = "acme".parse().unwrap();
+        assert_eq!(AsRef::<str>::as_ref(&acme), "acme");
+        assert_eq!(acme.to_string(), "acme");
+        assert_eq!(
+            Tenant::new("").unwrap_err().to_string(),
+            "tenant does not fit its grammar, expected 1 to 128 bytes of `[A-Za-z0-9._~:-]` \
+             starting with a letter or digit"
+        );
+    }
 }

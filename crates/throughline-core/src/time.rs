@@ -117,6 +117,20 @@ mod tests {
     }
 
     #[test]
+    fn a_closure_is_a_clock() {
+        let clock = || Timestamp::from_unix(5);
+        assert_eq!(Clock::now(&clock).as_unix(), 5);
+    }
+
+    #[test]
+    fn a_time_is_shown_in_seconds() {
+        assert_eq!(
+            Timestamp::from_unix(1_700_000_000).to_string(),
+            "1700000000"
+        );
+    }
+
+    #[test]
     fn arithmetic_saturates() {
         assert_eq!(Timestamp::MAX.plus(Duration::MAX), Timestamp::MAX);
         assert_eq!(

@@ -68,3 +68,23 @@ impl fmt::Display for TrustDomainNameError {
 }
 
 impl Error for TrustDomainNameError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_grammar_has_edges() {
+        for good in ["a", "0", "prod.example", "a_b-c.d", &"x".repeat(255)] {
+            assert_eq!(TrustDomainName::new(good).unwrap().to_string(), good);
+        }
+        for bad in ["", ".a", "-a", "Prod", "a b", "a/b", "é", &"x".repeat(256)] {
+            assert!(TrustDomainName::new(bad).is_err(), "{bad:?}");
+        }
+        assert_eq!(
+            TrustDomainName::new("Prod").unwrap_err().to_string(),
+            "trust domain `Prod` does not fit its grammar, expected 1 to 255 bytes of \
+             `[a-z0-9._-]` starting with a letter or digit"
+        );
+    }
+}

@@ -99,3 +99,29 @@ pub(crate) fn strip_baggage<'k>(keys: impl Iterator<Item = &'k str>, headers: &m
         let _ = headers.try_insert("baggage", rest);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_written_as_a_line_of_its_own_and_not_shown_in_logs() {
+        let mut headers = HeaderMap::new();
+        let mut fields = FieldsMut(&mut headers);
+        for (name, value) in [
+            ("x-tenant", &b"acme"[..]),
+            ("x-tenant", b"globex"),
+            ("x-bad", b"a\nb"),
+            ("a b", b"c"),
+        ] {
+            fields.append_field(name, value);
+        }
+        let lines: Vec<_> = headers.get_all("x-tenant").iter().collect();
+        assert_eq!(lines, ["acme", "globex"]);
+        assert!(lines.iter().all(|line| line.is_sensitive()));
+        // What HTTP cannot carry is left out.
+        assert_eq!(headers.len(), 2);
+        FieldsMut(&mut headers).remove_field("x-tenant");
+        assert!(headers.is_empty());
+    }
+}

@@ -197,3 +197,45 @@ pub(crate) fn is_anonymous(extensions: &Extensions) -> bool {
     let installed = extensions.get::<Installed>();
     installed.is_some_and(|installed| matches!(installed.outcome, Outcome::Anonymous))
 }
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+    use throughline_core::time::Clock as _;
+    use throughline_core::{Draft, Principal};
+
+    use super::*;
+    use crate::fixture::World;
+
+    #[test]
+    fn what_is_seen_behind_the_layers_is_compared_like_a_witness() {
+        let acme = World::new().context("acme");
+        let rule = WitnessRule::tenant(Place::new("message field", "tenant"));
+        let seen = |tenant: &'static str| Sighting::Value(tenant.into());
+        assert!(acme.agree(&rule, &seen("acme")).is_ok());
+        let refused = acme.agree(&rule, &seen("globex")).unwrap_err();
+        assert_eq!(refused.reason(), Reason::TenantMismatch);
+        let absent = acme.agree(&rule, &Sighting::Absent).unwrap_err();
+        assert_eq!(absent.reason(), Reason::WitnessMissing);
+    }
+
+    #[test]
+    fn work_without_a_tenant_is_refused_in_the_protocol_of_the_request() {
+        let world = World::new();
+        let cron = Principal::platform("ops", "cron").unwrap();
+        let draft = Draft::platform(cron, world.clock.now()).unwrap();
+        let token = world.issuer.mint(draft).unwrap();
+        for (content_type, is_grpc) in [("application/grpc", true), ("application/json", false)] {
+            let request = Request::post("/")
+                .header("txn-token", &token)
+                .header("content-type", content_type)
+                .body(());
+            let extensions = world.accepted_as(request.unwrap());
+            assert!(admitted(&extensions).is_ok());
+            let refused = TenantContext::of(&extensions).unwrap_err();
+            assert_eq!(refused.reason(), Reason::ClaimMissing);
+            let response = refused.to_response();
+            assert_eq!(response.headers().contains_key("grpc-status"), is_grpc);
+        }
+    }
+}

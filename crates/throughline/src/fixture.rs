@@ -95,6 +95,12 @@ impl World {
 
     /// The extensions of a request that was accepted with this token.
     pub(crate) fn accepted(&self, token: &str) -> Extensions {
+        let request = Request::get("/").header("txn-token", token).body(());
+        self.accepted_as(request.unwrap())
+    }
+
+    /// The extensions of a request that was accepted.
+    pub(crate) fn accepted_as(&self, request: Request<()>) -> Extensions {
         let kept = Arc::new(Mutex::new(Extensions::new()));
         let keep = Arc::clone(&kept);
         let mut accept =
@@ -102,10 +108,8 @@ impl World {
                 *keep.lock().unwrap() = request.extensions().clone();
                 ready(Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new())))
             }));
-        let request = Request::get("/").header("txn-token", token).body(());
         // Keys are there and nothing waits, so the first poll is the last.
-        let answer =
-            pin!(accept.call(request.unwrap())).poll(&mut Context::from_waker(Waker::noop()));
+        let answer = pin!(accept.call(request)).poll(&mut Context::from_waker(Waker::noop()));
         assert!(answer.is_ready());
         mem::take(&mut kept.lock().unwrap())
     }

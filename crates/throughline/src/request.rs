@@ -77,3 +77,18 @@ pub struct Peer(pub IpAddr);
 /// routes that cannot be named by an exact path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exempt;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_view_shows_the_request_as_it_is() {
+        let request = Request::put("/orders?n=1").header("x", "1").body(());
+        let request = request.unwrap();
+        let view = RequestView::of(&request);
+        assert_eq!(view.method(), Method::PUT);
+        assert_eq!(view.uri(), "/orders?n=1");
+        assert_eq!(view.headers()["x"], "1");
+    }
+}

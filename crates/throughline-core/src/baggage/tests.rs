@@ -327,6 +327,12 @@ fn messages() {
     let members = Baggage::read([b"a,b".as_slice()], Limits::new().with_members(1)).unwrap_err();
     assert_eq!(bytes.to_string(), "baggage is longer than `2` bytes");
     assert_eq!(members.to_string(), "baggage has more than `1` members");
+    assert!(bytes.is_too_many_bytes() && !bytes.is_too_many_members());
+    assert!(members.is_too_many_members() && !members.is_too_many_bytes());
+    let (key, value) = (encode_member("", "v"), encode_member("k", ""));
+    let (key, value) = (key.unwrap_err(), value.unwrap_err());
+    assert!(key.is_key() && !key.is_empty_value());
+    assert!(value.is_empty_value() && !value.is_key());
     assert_eq!(
         encode_member("", "v").unwrap_err().to_string(),
         "baggage key has characters other than letters, digits and `-._~`"

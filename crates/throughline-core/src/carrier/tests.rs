@@ -364,6 +364,29 @@ fn an_over_long_token_is_refused_before_anything_is_written() {
 }
 
 #[test]
+fn the_cap_is_the_one_that_was_stated() {
+    // Senders fail before any receiver does.
+    assert_eq!(OwnedFields::DEFAULT_SENDER_MAX_BYTES, 6_144);
+    assert_eq!(OwnedFields::DEFAULT_MAX_BYTES, 8_192);
+    assert_eq!(owned().max_bytes(), OwnedFields::DEFAULT_MAX_BYTES);
+    assert_eq!(owned().with_max_bytes(100).max_bytes(), 100);
+}
+
+#[test]
+fn four_more_letters_or_another_binary_field_are_no_look_alike() {
+    assert!(looks_like(TOKEN_FIELD, "Txn_Token-Bin"));
+    for name in [
+        "txn-tokenabcd",
+        "txn-token_bit",
+        "abc-token-bin",
+        "token-txn-bin",
+    ] {
+        assert_eq!(name.len(), TOKEN_FIELD.len() + 4);
+        assert!(!looks_like(TOKEN_FIELD, name), "{name}");
+    }
+}
+
+#[test]
 fn the_binary_twin_of_grpc_metadata_is_a_look_alike() {
     for name in ["txn-token-bin", "Txn_Token-BIN", "x-tenant-bin"] {
         let fields = vec![(name.to_owned(), b"YQ".to_vec())];

@@ -60,6 +60,15 @@ impl Freshness {
         Self(Source::Feed(Arc::new(feed)))
     }
 
+    /// For how long after its `as_of` a context is believed, where there is no feed.
+    #[must_use]
+    pub fn lifetime(&self) -> Option<Duration> {
+        match &self.0 {
+            Source::Feed(_) => None,
+            Source::LifetimeOnly(at_most) => Some(*at_most),
+        }
+    }
+
     /// Step 6: whether every link of `context` is still true at `now`.
     ///
     /// # Errors

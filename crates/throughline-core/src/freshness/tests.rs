@@ -92,6 +92,18 @@ fn the_same_second_counts_as_revoked_and_the_next_one_does_not() {
 }
 
 #[test]
+fn the_feed_of_a_tenant_is_known_up_to_its_last_confirmation() {
+    let mut marks = Marks::new(BUDGET);
+    assert_eq!(marks.feed_time(&tenant("acme")), None);
+    marks.confirm(&tenant("acme"), at(100));
+    marks.confirm(&tenant("acme"), at(90));
+    assert_eq!(marks.feed_time(&tenant("acme")), Some(at(100)));
+    assert_eq!(marks.feed_time(&tenant("globex")), None);
+    marks.lose(&tenant("acme"));
+    assert_eq!(marks.feed_time(&tenant("acme")), None);
+}
+
+#[test]
 fn what_a_mark_is_measured_against_is_as_of_and_not_the_age_of_the_token() {
     // The token was issued after the revocation, from an older truth.
     let mut marks = complete();

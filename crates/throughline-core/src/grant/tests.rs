@@ -186,6 +186,146 @@ fn a_task_or_a_data_scope_that_is_not_named_is_inherited() {
 }
 
 #[test]
+fn a_data_grant_permits_its_own_type_and_actions_within_its_bounds_only() {
+    let scope = |constraint| {
+        let grant = DataGrant::of("order").unwrap().acting(["read"]).unwrap();
+        DataScope::limited([grant.constrained("amount", constraint).unwrap()])
+    };
+    let most = scope(Constraint::Max(100));
+    let least = scope(Constraint::Min(100));
+    assert!(most.permits("order", "read", &[("amount", "100")]));
+    assert!(least.permits("order", "read", &[("amount", "100")]));
+    assert!(!most.permits("order", "read", &[("amount", "101")]));
+    assert!(!least.permits("order", "read", &[("amount", "99")]));
+    assert!(least.permits("order", "read", &[("amount", "101")]));
+    for value in ["", "1e2", "hundred", "99999999999999999999"] {
+        let seen = [("amount", value)];
+        assert!(!most.permits("order", "read", &seen), "{value}");
+        assert!(!least.permits("order", "read", &seen), "{value}");
+    }
+    // One thing is wrong at a time.
+    for (kind, action, seen) in [
+        ("invoice", "read", &[("amount", "100")][..]),
+        ("order", "delete", &[("amount", "100")]),
+        ("order", "read", &[("total", "100")]),
+        ("order", "read", &[]),
+        ("order", "read", &[("amount", "100"), ("amount", "101")]),
+    ] {
+        assert!(
+            !most.permits(kind, action, seen),
+            "{kind} {action} {seen:?}"
+        );
+    }
+}
+
+#[test]
+fn data_scopes_meet_in_what_both_permit_and_in_nothing_else() {
+    let acting = |actions: &[&str]| {
+        let grant = DataGrant::of("order").unwrap();
+        DataScope::limited([grant.acting(actions.iter().copied()).unwrap()])
+    };
+    let both = acting(&["read", "list"]).meet(&acting(&["read", "delete"]));
+    assert_eq!(both, acting(&["read"]));
+    let neither = acting(&["read"]).meet(&acting(&["delete"]));
+    assert_eq!(neither, DataScope::limited([]));
+
+    let where_region = |constraint| {
+        let grant = DataGrant::of("order").unwrap();
+        DataScope::limited([grant.constrained("region", constraint).unwrap()])
+    };
+    let one_of = |values: &[&str]| {
+        where_region(Constraint::OneOf(
+            values.iter().map(|v| Box::from(*v)).collect(),
+        ))
+    };
+    let prefix = |text: &str| where_region(Constraint::Prefix(text.into()));
+    let nothing = DataScope::limited([]);
+    for (one, two, met) in [
+        (
+            one_of(&["eu", "us"]),
+            one_of(&["eu", "cn"]),
+            one_of(&["eu"]),
+        ),
+        (one_of(&["eu"]), one_of(&["cn"]), nothing.clone()),
+        (one_of(&["eu-1", "us-1"]), prefix("eu"), one_of(&["eu-1"])),
+        (one_of(&["us-1"]), prefix("eu"), nothing.clone()),
+        (prefix("eu"), prefix("eu-1"), prefix("eu-1")),
+        (prefix("eu"), prefix("us"), nothing.clone()),
+        (
+            where_region(Constraint::Min(1)),
+            where_region(Constraint::Max(2)),
+            nothing.clone(),
+        ),
+    ] {
+        assert_eq!(one.meet(&two), met);
+        assert_eq!(two.meet(&one), met);
+    }
+}
+
+#[test]
+fn digits_dashes_and_underscores_belong_to_a_segment_below_a_wildcard() {
+    for segment in ["v2", "read-all", "read_all"] {
+        let scope = Scope::new(&format!("orders.* {segment}.*")).unwrap();
+        assert!(scope.allows(&format!("orders.{segment}")), "{segment}");
+        assert!(scope.allows(&format!("{segment}.orders")), "{segment}");
+    }
+    for opaque in [
+        "orders.2v",
+        "orders.-x",
+        "orders.Read",
+        "orders.a:b",
+        "orders.",
+    ] {
+        assert!(!Scope::new("orders.*").unwrap().allows(opaque), "{opaque}");
+        assert!(Scope::new(opaque).unwrap().allows(opaque), "{opaque}");
+    }
+}
+
+#[test]
+fn tasks_meet_in_one_id_one_purpose_and_the_earlier_deadline() {
+    let task = |id, purpose: Option<&str>, deadline| {
+        let mut task = Task::new(id).unwrap();
+        if let Some(purpose) = purpose {
+            task = task.for_purpose(purpose).unwrap();
+        }
+        Grant::new(Scope::default()).for_task(task.until(Timestamp::from_unix(deadline)))
+    };
+    let audit = task("q3", Some("audit"), 100);
+    for (other, met) in [
+        (
+            task("q3", Some("audit"), 90),
+            Ok(task("q3", Some("audit"), 90)),
+        ),
+        (task("q3", None, 110), Ok(audit.clone())),
+        (task("q3", Some("sales"), 100), Err(Reason::TaskMismatch)),
+        (task("q4", Some("audit"), 100), Err(Reason::TaskMismatch)),
+    ] {
+        assert_eq!(audit.meet(&other), met);
+        assert_eq!(other.meet(&audit), met);
+    }
+}
+
+#[test]
+fn names_and_scopes_are_shown_as_they_are_written() {
+    let scope = Scope::new("b a").unwrap();
+    assert!(!scope.is_empty() && scope.to_string() == "a b");
+    assert!(Scope::default().is_empty() && Scope::default().to_string().is_empty());
+    assert_eq!(
+        DataGrant::of("a b").unwrap_err().to_string(),
+        "name in a data scope is unusable, expected 1 to 64 bytes of `[A-Za-z0-9._:/-]`"
+    );
+    assert_eq!(
+        Scope::new("*").unwrap_err().to_string(),
+        "scope is malformed, expected at most 256 tokens separated by one space, with `*` only as \
+         the last segment"
+    );
+    assert_eq!(
+        Task::new("").unwrap_err().to_string(),
+        "task id or purpose is unusable, expected 1 to 128 bytes of visible ascii"
+    );
+}
+
+#[test]
 fn a_constraint_nobody_knows_permits_nothing_and_only_survives_as_it_is() {
     let unknown = |text: &str| {
         DataScope::limited([DataGrant::of("d")

@@ -558,6 +558,34 @@ fn a_context_that_was_genuine_is_asked_again_each_time() {
 }
 
 #[test]
+fn a_requirement_tells_what_a_client_could_do_about_a_refusal() {
+    let demanded = requirement();
+    assert_eq!(
+        demanded.scope().as_str(),
+        "orders.read orders.refunds.create"
+    );
+    assert_eq!(demanded.max_age(), Some(Duration::from_secs(3600)));
+    assert_eq!(demanded.classes().collect::<Vec<_>>(), ["urn:strong"]);
+    assert!(Requirement::new().scope().is_empty());
+    assert_eq!(Requirement::new().max_age(), None);
+}
+
+#[test]
+fn work_that_outlives_its_request_is_still_true_until_revoked_or_over() {
+    let admitted = arrive(&honest()).unwrap();
+    let fresh = Freshness::lifetime_only(Duration::from_secs(86_400));
+    let shut = Freshness::feed(|_: &crate::Context, _| Err(Reason::Revoked.into()));
+    let still = |freshness, second| {
+        let now = Timestamp::from_unix(second);
+        still_true(&admitted, freshness, now).map_err(|refusal| refusal.reason())
+    };
+    // The token may be over; the task may not.
+    assert_eq!(still(&fresh, IAT + 199), Ok(()));
+    assert_eq!(still(&fresh, IAT + 200), Err(Reason::ContextExpired));
+    assert_eq!(still(&shut, IAT + 199), Err(Reason::Revoked));
+}
+
+#[test]
 fn a_copy_the_token_does_not_promise_is_not_relied_on() {
     let verified = verified(&claims());
     let reason = |copy: &Projection, seen| {

@@ -134,6 +134,11 @@ fn messages() {
     ] {
         assert_eq!(TraceParentError(kind).to_string(), message);
     }
+    // A kind is asked for by one name only.
+    let malformed = TraceParentError(Kind::Malformed);
+    assert!(!malformed.is_repeated() && !malformed.is_zero_id());
+    assert!(!TraceParentError(Kind::Repeated).is_zero_id());
+    assert!(!TraceParentError(Kind::ZeroId).is_repeated());
     let state = |line: &str| TraceState::read([line.as_bytes()]).unwrap_err().to_string();
     assert_eq!(
         state("A"),

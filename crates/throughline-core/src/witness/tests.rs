@@ -42,6 +42,28 @@ fn six() -> Vec<WitnessRule> {
     .collect()
 }
 
+#[test]
+fn a_rule_says_whether_it_may_be_absent_and_whether_it_can_ever_agree() {
+    let tenant = WitnessRule::tenant(path());
+    assert!(!tenant.is_optional() && !tenant.is_contradictory());
+    assert!(tenant.optional().is_optional());
+    // An alias names a tenant, which no subject and no actor is.
+    let known = |_: &str| Some(Tenant::new("acme").unwrap());
+    assert!(
+        !WitnessRule::tenant(path())
+            .with_alias(known)
+            .is_contradictory()
+    );
+    for about in [About::Subject, About::Actor] {
+        assert!(!WitnessRule::new(about, path()).is_contradictory());
+        assert!(
+            WitnessRule::new(about, path())
+                .with_alias(known)
+                .is_contradictory()
+        );
+    }
+}
+
 // failure: H1
 // failure: T1
 #[test]

@@ -10,7 +10,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::admission::AdmissionPolicy;
-use super::error::{KeySetErrorKind, SecretErrorKind, SkipReason};
+use super::error::{
+    KeyError, KeySetError, KeySetErrorKind, SecretError, SecretErrorKind, SkipReason,
+};
 use super::key::{MAX_KID_LEN, VerifyingKey};
 use super::set::KeySet;
 use super::weakness::is_weak_modulus;
@@ -411,7 +413,59 @@ fn thumbprints_are_those_of_the_rfcs() {
         (ed25519(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"),
     ] {
         let named = with(key, json!({"kid": "of no account"}));
-        assert_eq!(admit(&named).unwrap().thumbprint().to_string(), thumbprint);
+        let admitted = admit(&named).unwrap().thumbprint();
+        assert_eq!(admitted.to_string(), thumbprint);
+        assert_eq!(URL_SAFE_NO_PAD.encode(admitted.as_bytes()), thumbprint);
+    }
+}
+
+#[test]
+fn messages() {
+    let key = KeyError::from(SkipReason::MemberMissing);
+    assert_eq!(
+        key.to_string(),
+        "key is not admitted: required member is absent"
+    );
+    for (kind, message) in [
+        (
+            KeySetErrorKind::KidConflict,
+            "key set holds different keys under one `kid`",
+        ),
+        (
+            KeySetErrorKind::MixedKinds,
+            "key set mixes shared secrets with public keys",
+        ),
+        (KeySetErrorKind::NoKeys, "key set has no `keys` array"),
+        (KeySetErrorKind::NotJson, "key set is not json"),
+        (KeySetErrorKind::RepeatedMember, "key set repeats a member"),
+        (
+            KeySetErrorKind::TooLarge,
+            "key set is larger than its policy allows",
+        ),
+        (
+            KeySetErrorKind::TooManyKeys,
+            "key set has more keys than its policy allows",
+        ),
+    ] {
+        assert_eq!(KeySetError::from(kind).to_string(), message);
+    }
+    for (kind, message) in [
+        (
+            SecretErrorKind::AlgorithmNotHmac,
+            "algorithm is not an hmac",
+        ),
+        (SecretErrorKind::KeyText, "secret is the text of a key"),
+        (
+            SecretErrorKind::KidInvalid,
+            "`kid` is empty, too long or holds control characters",
+        ),
+        (SecretErrorKind::Randomness, "system gave no random bytes"),
+        (
+            SecretErrorKind::TooShort,
+            "secret is shorter than the hash of its algorithm",
+        ),
+    ] {
+        assert_eq!(SecretError::from(kind).to_string(), message);
     }
 }
 

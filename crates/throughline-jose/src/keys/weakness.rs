@@ -19,7 +19,7 @@ pub(super) fn is_weak_modulus(modulus: &[u8]) -> bool {
         if rest == 0 {
             return true;
         }
-        roca &= is_power(rest, ROCA_GENERATOR % prime, prime);
+        roca &= is_power(rest, ROCA_GENERATOR, prime);
     }
     roca || remainder(modulus, 2) == 0
 }

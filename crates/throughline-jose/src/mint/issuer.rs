@@ -213,8 +213,8 @@ impl TokenIssuer {
     /// Signs claims as a transaction token.
     fn sign(&self, claims: &[u8]) -> Result<String, MintError> {
         let ring = self.ring.load();
-        let room = ring.header.len() + claims.len().div_ceil(3) * 4 + 88;
-        let mut token = String::with_capacity(room);
+        let mut token =
+            String::with_capacity(ring.header.len() + claims.len().div_ceil(3) * 4 + 88);
         token.push_str(&ring.header);
         URL_SAFE_NO_PAD.encode_string(claims, &mut token);
         let signature = ring.signing.sign(token.as_bytes());

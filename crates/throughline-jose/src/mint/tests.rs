@@ -12,7 +12,7 @@ use throughline_core::freshness::Freshness;
 use throughline_core::grant::{DataGrant, DataScope, Grant, Scope, Task};
 use throughline_core::time::Timestamp;
 use throughline_core::{
-    Actor, ActorKind, Draft, Kind, Principal, Reason, Tenant, TrustDomainName, Verified,
+    Actor, ActorKind, Draft, Kind, Principal, Reason, Tenant, TrustDomainName, Verified, hop,
 };
 
 use super::*;
@@ -329,6 +329,7 @@ fn time_is_read_at_each_minting() {
         .with_lifetime(Duration::from_secs(60))
         .with_clock(move || Timestamp::from_unix(clock.load(Ordering::Relaxed)));
     seconds.store(NOW + 5, Ordering::Relaxed);
+    assert_eq!(issuer.now().as_unix(), NOW + 5);
     let token = issuer.mint(draft()).unwrap();
     let source = KeySource::set(KeySet::from_keys([signing_public(&issuer)]).unwrap());
     let domain = TrustDomain::new(DOMAIN)
@@ -339,6 +340,43 @@ fn time_is_read_at_each_minting() {
     let verified = domain.verify(token.as_bytes()).unwrap();
     assert_eq!(verified.lifetime().issued_at.as_unix(), NOW + 5);
     assert_eq!(verified.lifetime().expires_at.as_unix(), NOW + 65);
+}
+
+#[test]
+fn admitted_work_goes_on_until_its_token_ends_and_in_its_own_domain_only() {
+    let issuer = issuer().with_lifetime(Duration::from_secs(60));
+    let domain = TrustDomain::new(DOMAIN)
+        .unwrap()
+        .with_keys(KeySource::set(
+            KeySet::from_keys([signing_public(&issuer)]).unwrap(),
+        ))
+        .with_freshness(Freshness::lifetime_only(Duration::from_secs(600)))
+        .with_clock(now);
+    let token = issuer.mint(draft()).unwrap();
+    let verified = domain.verify(token.as_bytes()).unwrap();
+    let parent = hop::complete(hop::agree(&verified, []).unwrap(), []).unwrap();
+
+    let at = |second| {
+        issuer
+            .clone()
+            .with_clock(move || Timestamp::from_unix(second))
+    };
+    let elsewhere = TrustDomainName::new("staging.acme.internal").unwrap();
+    let elsewhere = TokenIssuer::new(elsewhere, key("a")).with_clock(now);
+    for (issuer, expected) in [
+        (at(NOW + 59), None),
+        (at(NOW + 60), Some(MintErrorKind::ParentExpired)),
+        (elsewhere, Some(MintErrorKind::AnotherDomain)),
+    ] {
+        let kind =
+            |minted: Result<Minted, MintError>| minted.err().map(|error| error.kind().clone());
+        let narrower = Grant::new(Scope::default());
+        assert_eq!(kind(issuer.renew(&parent)), expected);
+        assert_eq!(kind(issuer.narrow(&parent, narrower, agent())), expected);
+    }
+    let renewed = at(NOW + 59).renew(&parent).unwrap().context;
+    assert_eq!(renewed.as_of(), parent.as_of());
+    assert_eq!(renewed.lifetime().expires_at.as_unix(), NOW + 119);
 }
 
 fn signing_public(issuer: &TokenIssuer) -> crate::VerifyingKey {

@@ -274,7 +274,12 @@ impl TrustDomain {
                 KeysStatus::NoUsableKey => keys.refresh_for_unknown(),
                 KeysStatus::Ready => None,
             };
-            self.keys.iter().filter_map(hope).collect()
+            let waits: Vec<KeyWait> = self.keys.iter().filter_map(hope).collect();
+            if waits.is_empty() && self.is_ready() {
+                // They came between the refusal and this question.
+                return Some(DomainKeysWait(self.keys.iter().map(Keys::ready).collect()));
+            }
+            waits
         } else {
             Vec::new()
         };

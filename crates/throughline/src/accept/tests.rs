@@ -1,11 +1,18 @@
+use std::convert::Infallible;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Empty;
+use throughline_core::Reason;
 use throughline_core::freshness::Freshness;
 use throughline_core::projection::{Member, Projection};
 use throughline_jose::{KeySet, KeySource};
+use tower::{Layer as _, ServiceExt as _, service_fn};
 
 use super::*;
-use crate::{ConfigError, TrustDomain, Witness};
+use crate::fixture::World;
+use crate::{ConfigError, Mode, Refused, RequestView, Rule, TrustDomain, Witness};
 
 fn builder() -> AcceptBuilder {
     let domain = TrustDomain::new("prod.example")
@@ -177,4 +184,90 @@ fn what_is_printed_for_people_holds_no_key() {
     let printed = format!("{:?} {:?}", builder(), builder().build().unwrap());
     assert!(printed.contains("AcceptBuilder") && printed.contains("AcceptLayer"));
     assert!(!printed.contains("token:"), "{printed}");
+}
+
+#[test]
+fn a_cap_fits_a_context_from_256_bytes_on() {
+    assert!(builder().with_max_bytes(256).build().is_ok());
+    assert_eq!(
+        message(builder().with_max_bytes(255)),
+        "a cap of 255 bytes fits no context, expected 256 or more"
+    );
+}
+
+#[test]
+fn an_alias_of_what_is_no_tenant_is_a_mistake() {
+    let alias = || {
+        let known = |_: &str| throughline_core::Tenant::new("acme").ok();
+        Witness::header("x-user").unwrap().with_alias(known)
+    };
+    assert!(builder().add_witness(alias()).build().is_ok());
+    assert_eq!(
+        message(builder().add_witness(alias().about_subject())),
+        "header `x-user` has an alias, which names tenants, and is no witness of a tenant"
+    );
+}
+
+#[tokio::test]
+async fn baggage_must_arrive_where_a_member_of_it_counts_and_only_there() {
+    let world = World::new();
+    let token = world.issuer.mint(world.draft("acme")).unwrap();
+    let plain = AcceptLayer::builder(world.domain.clone());
+    let witness = Witness::baggage("tenant.id").unwrap().optional();
+    let with_member = AcceptLayer::builder(world.domain.clone()).add_witness(witness);
+    for (builder, expected) in [(plain, None), (with_member, Some(Reason::ContextStripped))] {
+        let layer = builder.build().unwrap();
+        let inner = service_fn(|_: Request<()>| async {
+            Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new()))
+        });
+        let request = Request::get("/")
+            .header("txn-token", &token)
+            .header("connection", "baggage")
+            .body(());
+        let response = layer.layer(inner).oneshot(request.unwrap()).await.unwrap();
+        let refused = response.extensions().get::<Refused>();
+        assert_eq!(refused.map(Refused::reason), expected);
+    }
+}
+
+#[test]
+fn an_edge_compares_before_it_admits_as_the_layer_would() {
+    let world = World::new();
+    let acme = world.context("acme");
+    let layer = |mode| {
+        AcceptLayer::builder(world.domain.clone())
+            .add_witness(Witness::header("x-tenant").unwrap())
+            .exempt("/health")
+            .with_mode(Rule::Witnesses, mode)
+            .build()
+            .unwrap()
+    };
+    let request = |target: &str, tenant: Option<&str>| {
+        let mut request = Request::get(target);
+        if let Some(tenant) = tenant {
+            request = request.header("x-tenant", tenant);
+        }
+        request.body(()).unwrap()
+    };
+    let reason = |mode, target, tenant| {
+        let request = request(target, tenant);
+        let compared = layer(mode).compare(&RequestView::of(&request), &acme);
+        compared.map_err(|refusal| refusal.reason())
+    };
+    let mismatch = Err(Reason::TenantMismatch);
+    for (target, tenant, expected) in [
+        ("/", Some("acme"), Ok(())),
+        ("/", Some("globex"), mismatch),
+        ("/", None, Err(Reason::WitnessMissing)),
+        // An exempt route may lack a witness, and must not have another one.
+        ("/health", Some("acme"), Ok(())),
+        ("/health", Some("globex"), mismatch),
+        ("/health", None, Ok(())),
+    ] {
+        assert_eq!(reason(Mode::Enforce, target, tenant), expected, "{target}");
+        assert_eq!(reason(Mode::Report, target, tenant), Ok(()), "{target}");
+        assert_eq!(reason(Mode::Off, target, tenant), Ok(()), "{target}");
+    }
+    let exempt = |target| layer(Mode::Enforce).is_exempt(&RequestView::of(&request(target, None)));
+    assert!(exempt("/health") && !exempt("/") && !exempt("/health/"));
 }

@@ -209,6 +209,25 @@ mod tests {
     }
 
     #[test]
+    fn an_address_needs_no_port_and_a_suffix_needs_a_name_in_front() {
+        assert!(inside(&["[::1]"], "http://[::1]/"));
+        assert!(inside(&["[::1]"], "https://[::1]:8443/"));
+        assert!(inside(&["*.svc.internal"], "http://a.svc.internal/"));
+        for host in [".svc.internal", "svc.internal"] {
+            let uri: Result<Uri, _> = format!("http://{host}/").parse();
+            let list = Destinations::new(["*.svc.internal"]).unwrap();
+            assert!(uri.is_ok_and(|uri| !list.contains(&uri)), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_list_is_shown_as_it_was_written() {
+        let list = ["billing.internal", "*.svc.internal", "https://[::1]:9"];
+        let shown = Destinations::new(list).unwrap().to_string();
+        assert_eq!(shown, "billing.internal, *.svc.internal, https://[::1]:9");
+    }
+
+    #[test]
     fn patterns_that_say_too_much_or_nothing_are_refused() {
         for text in [
             "",

@@ -87,7 +87,8 @@ fn canonical(net: IpNet) -> IpNet {
         net.addr().to_canonical(),
         net.prefix_len().checked_sub(MAPPED),
     ) {
-        (IpAddr::V4(address), Some(prefix)) if net.addr().is_ipv6() => {
+        // No IPv4 network has a prefix as long as `MAPPED`.
+        (IpAddr::V4(address), Some(prefix)) => {
             IpNet::new(IpAddr::V4(address), prefix).unwrap_or(net)
         }
         (IpAddr::V4(_) | IpAddr::V6(_), _) => net,

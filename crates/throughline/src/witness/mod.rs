@@ -80,7 +80,7 @@ impl Witness {
     /// `/t/{name}/{*rest}` for everything below.
     ///
     /// A path that matches only once it is tidied (decoded, slashes merged or dropped, dot segments
-    /// removed) is ambiguous: somebody behind us may tidy it.
+    /// removed), or has another value there then, is ambiguous: somebody behind us may tidy it.
     ///
     /// # Errors
     ///
@@ -97,6 +97,8 @@ impl Witness {
     }
 
     /// The path's segment at `index`, counted from 0: in `/t/acme`, `acme` is at 1.
+    ///
+    /// Behind a segment that holds an encoded slash it is ambiguous: who decodes first counts more.
     pub fn path_segment(index: usize) -> Self {
         Self::new(
             Place::new("path segment", index.to_string()),
@@ -241,7 +243,7 @@ impl Witness {
             Source::Host(host) => host.see(request),
             Source::PathOfRoute(name) => path::of_route(request, name),
             Source::PathOfTemplates(templates) => templates.see(request.uri().path()),
-            Source::PathSegment(index) => path::segment(request.uri().path(), *index),
+            Source::PathSegment(index) => path::counted(request.uri().path(), *index),
             Source::Query(name) => query::parameter(request.uri().query(), name),
         }
     }

@@ -28,7 +28,7 @@ pub(super) fn of_route<'r>(request: &RequestView<'r>, name: &str) -> Sighting<'r
 ///
 /// It is ambiguous where somebody behind us who tidies the path first (RFC 3986 §6.2.2.3, merged
 /// slashes) would find another segment at that place.
-pub(super) fn segment(path: &str, index: usize) -> Sighting<'_> {
+fn segment(path: &str, index: usize) -> Sighting<'_> {
     if has_dot_segments(path) {
         return Sighting::Ambiguous;
     }
@@ -48,6 +48,16 @@ pub(super) fn segment(path: &str, index: usize) -> Sighting<'_> {
             Err(_) => Sighting::Undecodable,
         },
     }
+}
+
+/// The same, where it is not known who routes: ambiguous too where somebody who decodes before they
+/// split (`%2F`, or a backslash taken for a slash) would count other segments in front of it.
+pub(super) fn counted(path: &str, index: usize) -> Sighting<'_> {
+    let splits = |segment: &str| tidied(segment).contains(['/', '\\']);
+    if segments(path).take(index).any(splits) {
+        return Sighting::Ambiguous;
+    }
+    segment(path, index)
 }
 
 /// What an empty segment says: the path ends in a slash, or has two where one was meant.
@@ -149,18 +159,28 @@ impl Templates {
             let mut templates = self.templates.iter();
             templates.find_map(|(template, place)| matches(template, path).then_some(*place))
         };
-        if let Some(place) = place(path) {
+        let found = place(path);
+        if let Some(place) = found.filter(|_| is_tidy(path)) {
             return segment(path, place);
         }
-        // A router that decodes, merges slashes or drops the last one may still match.
+        // A router that decodes, merges slashes or drops the last one may match where we do not, or
+        // find another segment.
         let tidied = tidied(path);
-        let parts: Vec<&str> = tidied.split('/').filter(|part| !part.is_empty()).collect();
-        if has_dot_segments(path) || place(&format!("/{}", parts.join("/"))).is_some() {
-            Sighting::Ambiguous
-        } else {
-            Sighting::Absent
+        let parts = tidied.split(['/', '\\']).filter(|part| !part.is_empty());
+        let parts: Vec<&str> = parts.collect();
+        let theirs = place(&format!("/{}", parts.join("/"))).and_then(|place| parts.get(place));
+        match (found.map(|place| segment(path, place)), theirs) {
+            (Some(Sighting::Value(ours)), Some(theirs)) if ours != *theirs => Sighting::Ambiguous,
+            (Some(seen), _) => seen,
+            (None, None) if !has_dot_segments(path) => Sighting::Absent,
+            (None, _) => Sighting::Ambiguous,
         }
     }
+}
+
+/// Whether nobody would change the path before matching it, dot segments aside: the usual one.
+fn is_tidy(path: &str) -> bool {
+    !path.contains(['%', '\\']) && !path.contains("//") && !path.ends_with('/')
 }
 
 /// The one place of `{name}` in a template that can match a path.

@@ -209,6 +209,23 @@ mod path_in_templates {
     }
 
     #[test]
+    fn a_path_that_has_another_tenant_once_it_is_tidied_is_ambiguous() {
+        let templates = ["/{tenant}/{x}", "/{y}/{z}/{tenant}", "/{x}/{tenant}/a/"];
+        let witness = Witness::path_in("tenant", templates).unwrap();
+        for path in [
+            "/acme/b%2Fglobex",
+            "/acme/b%2fglobex",
+            "/acme/b\\globex",
+            "/globex/acme/a/",
+        ] {
+            assert_eq!(see(&witness, &at(path)), Sighting::Ambiguous, "{path}");
+        }
+        for path in ["/acme/b%20c", "/acme/b%2F%2F%2Fc%2Fd", "/x/y/acme"] {
+            assert_eq!(see(&witness, &at(path)), value("acme"), "{path}");
+        }
+    }
+
+    #[test]
     fn errors_say_what_is_wrong_and_what_was_expected() {
         let of = |templates: &[&str]| message(Witness::path_in("tenant", templates.to_vec()));
         for (templates, expected) in [
@@ -327,6 +344,10 @@ fn a_path_segment_is_counted_from_0_and_decoded_once() {
         (1, "/t/acme//x", value("acme")),
         (1, "/t/acme/../globex", Sighting::Ambiguous),
         (1, "/t/acme%2F..%2Fglobex", Sighting::Ambiguous),
+        (1, "/t%2Fglobex/acme", Sighting::Ambiguous),
+        (1, "/t%5Cglobex/acme", Sighting::Ambiguous),
+        (1, "/t\\globex/acme", Sighting::Ambiguous),
+        (1, "/t%20globex/acme/x%2Fy", value("acme")),
         (usize::MAX, "/t/acme", Sighting::Absent),
     ] {
         let seen = see(&Witness::path_segment(index), &at(path));

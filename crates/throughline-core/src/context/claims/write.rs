@@ -141,8 +141,15 @@ fn write_data_grant(grant: &DataGrant) -> BTreeMap<Text<'_>, Value> {
     let mut select = serde_json::Map::new();
     for (selector, constraint) in &grant.selectors {
         match selector.strip_prefix('?') {
+            // No member of this name is known, so whatever it says is read back as unknown.
             Some(member) => {
-                detail.insert(member.into(), write_constraint(constraint));
+                let unknown = if let Constraint::Unknown(text) = constraint {
+                    serde_json::from_str(text).ok()
+                } else {
+                    None
+                };
+                let value = unknown.unwrap_or_else(|| write_constraint(constraint));
+                detail.insert(member.into(), value);
             }
             None => {
                 select.insert(selector.to_string(), write_constraint(constraint));

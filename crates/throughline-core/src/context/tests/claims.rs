@@ -1,9 +1,12 @@
 //! Every claim: absent, of another type, out of its grammar, in contradiction to another one.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::*;
 use crate::fixture::{platform_claims, vouched};
+use crate::freshness::Freshness;
+use crate::hop;
 
 // failure: X8
 // failure: X10
@@ -510,6 +513,55 @@ fn an_escaped_claim_is_read_like_a_plain_one() {
 }
 
 #[test]
+fn what_holds_in_the_second_of_issue_is_not_of_the_future() {
+    for (pointer, claim) in [
+        ("/rctx/auth_time", "rctx.auth_time"),
+        ("/tctx/attr/plan/at", "tctx.attr"),
+    ] {
+        assert_eq!(verdict(&with(claims(), pointer, json!(IAT))), Ok(()));
+        let later = with(claims(), pointer, json!(IAT + 1));
+        assert_eq!(verdict(&later), refused(Reason::ClaimInvalid, claim));
+    }
+}
+
+#[test]
+fn the_log_learns_what_was_found_in_a_claim_of_another_type_but_not_in_broken_json() {
+    let detail = |payload: &[u8]| {
+        read_bytes(payload)
+            .unwrap_err()
+            .detail()
+            .unwrap()
+            .to_owned()
+    };
+    let shape = detail(with(claims(), "/txn", json!(17)).to_string().as_bytes());
+    assert!(shape.starts_with("invalid type: integer"), "{shape}");
+    assert_eq!(detail(b"{"), "text is not json");
+    let twice = claims().to_string().replacen('{', "{\"txn\":\"t-1\",", 1);
+    assert_eq!(
+        detail(twice.as_bytes()),
+        "json repeats a member name in one object"
+    );
+}
+
+#[test]
+fn what_a_context_says_can_be_asked() {
+    let context = read(&claims()).unwrap();
+    assert_eq!(
+        context.request().facts.get("ip").map(|ip| &**ip),
+        Some("192.0.2.1")
+    );
+    assert_eq!(
+        context.request().trace_id.as_deref().map(str::len),
+        Some(32)
+    );
+    assert_eq!(context.epoch(), Some(7));
+    assert_eq!(context.requester(), "edge");
+    assert_eq!(context.transaction(), "t-1");
+    let silent = read(&without(claims(), "/rctx/epoch")).unwrap();
+    assert_eq!(silent.epoch(), None);
+}
+
+#[test]
 fn members_nobody_knows_are_ignored_outside_of_the_data_scope() {
     let expected = read(&claims()).unwrap();
     for object in [
@@ -532,7 +584,18 @@ fn members_nobody_knows_are_ignored_outside_of_the_data_scope() {
 fn what_a_key_vouched_for_is_kept_byte_for_byte() {
     let spaced = serde_json::to_vec_pretty(&claims()).unwrap();
     let seam = |token: &[u8]| Ok((token.to_vec(), vouched()));
-    let genuine = crate::hop::authenticate(&spaced, &seam, &policy(), NOW).unwrap();
+    let genuine = hop::authenticate(&spaced, &seam, &policy(), NOW).unwrap();
     assert_eq!(&**genuine.token(), &*spaced);
     assert_eq!(genuine.vouched(), &vouched());
+    let tenant = genuine.tenant_for_accounting().map(Tenant::as_str);
+    assert_eq!(tenant, Some("acme"));
+    assert_eq!(genuine.expires_at().as_unix(), IAT + 300);
+    // What is forwarded are the bytes that came, at every step of the proof.
+    let fresh = Freshness::lifetime_only(Duration::from_secs(3_600));
+    let verified = hop::verify(genuine, &policy(), &fresh, NOW).unwrap();
+    assert_eq!(&**verified.token(), &*spaced);
+    let agreed = hop::agree(&verified, []).unwrap();
+    let admitted = hop::complete(agreed, []).unwrap();
+    assert_eq!(&**admitted.token(), &*spaced);
+    assert_eq!(admitted.tenant().map(Tenant::as_str), Some("acme"));
 }

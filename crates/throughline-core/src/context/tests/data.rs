@@ -28,6 +28,7 @@ fn a_constraint_nobody_knows_denies() {
         ("/tctx/data/0/locations", json!(["https://a.example"])),
         ("/tctx/data/0/datatypes", json!(null)),
         ("/tctx/data/0/Actions", json!(["read"])),
+        ("/tctx/data/0/limit", json!({"max": 3})),
     ] {
         let narrowed = with(claims(), pointer, unknown.clone());
         assert!(!permitted(&narrowed), "{pointer} is {unknown}");

@@ -3,6 +3,7 @@
 mod claims;
 mod data;
 mod descent;
+mod drafts;
 mod properties;
 
 use serde_json::{Value, json};

@@ -15,6 +15,17 @@ fn tokens(world: &World) -> EmbeddedTokens {
 }
 
 #[test]
+fn a_token_is_renewed_a_second_before_it_expires_at_the_latest() {
+    let world = World::new();
+    let renewing = |before| {
+        let inside = CarryLayer::builder(["billing.internal"]);
+        inside.with_renewal(tokens(&world), before).build()
+    };
+    assert!(renewing(Duration::from_secs(1)).is_ok());
+    assert!(renewing(Duration::from_millis(999)).is_err());
+}
+
+#[test]
 fn every_mistake_of_a_configuration_has_a_message() {
     let world = World::new();
     let inside = || CarryLayer::builder(["billing.internal"]);

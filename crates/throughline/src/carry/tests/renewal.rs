@@ -223,26 +223,34 @@ async fn tokens_that_failed_do_not_crowd_out_those_that_come_later() {
     let service = Exchange::new(|_| Err(Reason::ExchangeUnavailable.into()));
     let (layer, client) = (renewing(&world, &service), Client::default());
     let contexts: Vec<_> = (0..4_200).map(|_| world.context("acme")).collect();
-    world.clock.turn(LIFETIME - 1);
+    world.clock.turn(BEFORE - 1);
+    let later = world.context("acme");
+    world.clock.turn(LIFETIME - BEFORE);
     for cx in &contexts {
         let answer = call(&layer, &client, request(INSIDE, &[]).in_context(cx)).await;
         assert_eq!(answer.unwrap_err().0, Reason::ExchangeUnavailable);
     }
-    let cx = world.context("acme");
-    world.clock.turn(LIFETIME - 1);
-    let before = service.asked();
-    let mut task = TaskContext::from_waker(Waker::noop());
+    // From here on nobody is answered.
     service.open.forget_permits(usize::MAX);
-    let mut calls: Vec<_> = (0..10)
-        .map(|_| {
-            let sent = request(INSIDE, &[]).in_context(&cx);
-            Box::pin(layer.layer(client.clone()).oneshot(sent))
-        })
-        .collect();
-    for call in &mut calls {
-        assert!(call.as_mut().poll(&mut task).is_pending());
-    }
-    assert_eq!(service.asked() - before, 1, "ten calls share one question");
+    let asked_by_ten = |cx: &TenantContext| {
+        let before = service.asked();
+        let mut task = TaskContext::from_waker(Waker::noop());
+        let mut calls: Vec<_> = (0..10)
+            .map(|_| {
+                let sent = request(INSIDE, &[]).in_context(cx);
+                Box::pin(layer.layer(client.clone()).oneshot(sent))
+            })
+            .collect();
+        for call in &mut calls {
+            assert!(call.as_mut().poll(&mut task).is_pending());
+        }
+        service.asked() - before
+    };
+    // In their last second they are all alive, and take all the room.
+    let last = contexts.last().unwrap();
+    assert_eq!(asked_by_ten(last), 10, "there is no room to share");
+    world.clock.turn(1);
+    assert_eq!(asked_by_ten(&later), 1, "ten calls share one question");
 }
 
 #[tokio::test]

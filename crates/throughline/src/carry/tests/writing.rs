@@ -54,6 +54,50 @@ async fn the_context_of_the_request_being_handled_serves_where_none_is_given() {
 }
 
 #[tokio::test]
+async fn a_call_of_any_type_is_given_its_context_by_its_extensions() {
+    let world = World::new();
+    let cx = world.context("acme");
+    let client = Client::default();
+    let mut sent = request(INSIDE, &[]);
+    set_context(sent.extensions_mut(), &cx);
+    send(builder(&world), &client, sent).await.unwrap();
+    assert_eq!(client.last()["txn-token"], **cx.admitted().token());
+}
+
+#[tokio::test]
+async fn connection_may_name_what_is_not_ours_and_other_fields_may_name_ours() {
+    let world = World::new();
+    let cx = world.admit(world.draft("acme").add_projection(tenant_header()));
+    let client = Client::default();
+    for line in [("connection", "keep-alive, te"), ("x-note", "x-tenant")] {
+        let sent = request(INSIDE, &[line]).in_context(&cx);
+        send(builder(&world), &client, sent).await.unwrap();
+        assert_eq!(client.last()["x-tenant"], "acme");
+        assert_eq!(client.last()[line.0], line.1);
+    }
+}
+
+#[tokio::test]
+async fn a_promise_about_one_owned_field_is_none_about_another() {
+    let world = World::new();
+    let user = Projection::header(Member::Principal, "x-user").unwrap();
+    let cx = world.admit(world.draft("acme").add_projection(user));
+    let owning = || {
+        builder(&world)
+            .add_owned_header("x-user")
+            .add_owned_header("x-org")
+    };
+    let client = Client::default();
+    // The copy itself, written before by whoever forwards the call.
+    let sent = request(INSIDE, &[("x-user", "okta/acme/ada")]);
+    send(owning(), &client, sent.in_context(&cx)).await.unwrap();
+    assert_eq!(client.last()["x-user"], "okta/acme/ada");
+    let sent = request(INSIDE, &[("x-org", "globex")]);
+    let refused = send(owning(), &client, sent.in_context(&cx)).await;
+    assert_eq!(refused.unwrap_err(), ambiguous("x-org"));
+}
+
+#[tokio::test]
 async fn copies_are_written_beside_the_token_and_what_others_put_there_stays() {
     let world = World::new();
     let draft = world
