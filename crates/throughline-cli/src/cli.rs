@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use tracing::level_filters::LevelFilter;
 
-use crate::{demo, inspect, verify};
+use crate::probe::ProbeArgs;
+use crate::{demo, edge, inspect, probe, verify};
 
 /// Tenant context that is verified at every hop, or refused.
 #[derive(Debug, Parser)]
@@ -20,14 +22,16 @@ struct Cli {
 enum Command {
     Demo(DemoArgs),
     Inspect(InspectArgs),
+    Probe(Box<ProbeArgs>),
+    Trust(TrustArgs),
     Verify(VerifyArgs),
 }
 
 /// Runs a whole system on this machine, and attacks it
 ///
-/// Starts an identity provider, an edge, services behind it over HTTP and gRPC, a proxy between them
-/// and a third party outside on free ports of the loopback interface, lets users of three tenants
-/// work concurrently, then attacks every hop.
+/// Starts three identity providers, an edge, services behind it over HTTP and gRPC, a proxy between
+/// them and a third party outside on free ports of the loopback interface, lets users, agents and
+/// machines of four tenants work concurrently, then attacks every hop.
 /// Each attack has an honest twin, a request that differs in the attacked thing only and must
 /// succeed.
 ///
@@ -41,9 +45,10 @@ pub(crate) struct DemoArgs {
     /// Keep the system up until SIGINT or SIGTERM, to be attacked with your own tools
     ///
     /// Prints one JSON line, with or without `--json`: the addresses of the services, bearer
-    /// tokens for the edge (valid for an hour) and contexts for the services inside (valid for 15
-    /// minutes, the most that the trust domain allows). They are not renewed: call the edge for a
-    /// new context, or start again.
+    /// tokens of users for the edge and credentials of visitors (by other providers, of agents and
+    /// machines, opaque, in a cookie), valid for an hour, and contexts for the services inside (valid
+    /// for 15 minutes, the most that the trust domain allows). They are not renewed: call the edge
+    /// for a new context, or start again.
     ///
     /// Routes of the edge and of orders: GET and POST /t/TENANT/orders (the body names the tenant
     /// at /order/tenant_id), POST /t/TENANT/payments, POST /t/TENANT/shipments (calls the third
@@ -54,9 +59,17 @@ pub(crate) struct DemoArgs {
     /// `x-demo-proxy` says, as in `to 127.0.0.1:4000; drop txn-token`: drop, duplicate, rename, join
     /// NAME, truncate NAME LENGTH, set or append NAME VALUE, connection NAME, reorder, redirect URL,
     /// fail, answer NAME VALUE. Of the token service: POST /t/TENANT/narrow, GET /jwks.json. Of the
-    /// identity provider: POST /token, GET /jwks.json.
+    /// identity provider: POST /token, POST /introspect, GET /jwks.json. Of the edge alone, for who
+    /// has no credential: GET /.well-known/oauth-protected-resource. In `workos`, which has the shape
+    /// of WorkOS AuthKit: GET /sso/jwks/CLIENT. In `hooli-idp`, a tenant's own: GET /jwks.json.
     #[arg(long)]
     pub(crate) hold: bool,
+    /// Write what the services log to standard error, down to this level
+    ///
+    /// One of error, warn, info, debug, trace. Refusals are warnings: each with the id that the
+    /// client saw, and with what the client is not told.
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) log: Option<LevelFilter>,
 }
 
 /// Shows what a token says. Nothing is verified
@@ -69,7 +82,27 @@ pub(crate) struct InspectArgs {
     pub(crate) token: OsString,
 }
 
-/// Verifies tokens as a hop would, one JSON line for each
+/// Shows whose word counts, about what, as a configuration of an edge says
+///
+/// Issuers with their kinds and tenants, who owns authentication, rules and each attribute; and notes
+/// on claims that do not count. The file is checked as an edge does when it starts; nothing is
+/// fetched.
+///
+/// Exit status: 0 when the file is good; 1 when it is not: the line, what is wrong, what to write.
+#[derive(Debug, Args)]
+pub(crate) struct TrustArgs {
+    /// Print one JSON object instead of tables
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The configuration of the edge, in TOML
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+}
+
+/// Verifies tokens as a hop would, or credentials as an edge would; one JSON line for each
+///
+/// With `--jwks` and `--audience`, transaction tokens of one domain. With `--config`, credentials of
+/// the issuers in that file, whose keys are fetched from where it says.
 ///
 /// With `-` every line of standard input is a token. A line ends with LF or CRLF; the last one may
 /// end with the input. An empty line is refused as `context_missing`, one that is not visible
@@ -82,12 +115,15 @@ pub(crate) struct InspectArgs {
 /// lifetime and age, for which a generous day stands in.
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
+    /// The configuration of an edge, in TOML: verify credentials as it would
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["jwks", "audience", "issuer", "any_typ", "max_lifetime"])]
+    pub(crate) config: Option<PathBuf>,
     /// A JWK set with the keys that sign in the domain
-    #[arg(long, value_name = "FILE")]
-    pub(crate) jwks: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "config")]
+    pub(crate) jwks: Option<PathBuf>,
     /// The trust domain that the tokens must be for
-    #[arg(long, value_name = "DOMAIN")]
-    pub(crate) audience: String,
+    #[arg(long, value_name = "DOMAIN", required_unless_present = "config")]
+    pub(crate) audience: Option<String>,
     /// The exact issuer that the tokens must name; without it none is demanded
     #[arg(long, value_name = "ISS")]
     pub(crate) issuer: Option<String>,
@@ -110,6 +146,8 @@ pub(crate) fn run() -> ExitCode {
     match Cli::parse().command {
         Command::Demo(args) => demo::run(&args),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Probe(args) => probe::run(&args),
+        Command::Trust(args) => edge::trust::run(&args),
         Command::Verify(args) => verify::run(&args),
     }
 }

@@ -1,8 +1,11 @@
-//! The `throughline` binary: a demo of the whole system, and tools that look at tokens.
+//! The `throughline` binary: a demo of the whole system, tools that look at tokens, and a probe of
+//! running services.
 
 mod cli;
 mod demo;
+mod edge;
 mod inspect;
+mod probe;
 mod verify;
 
 use std::process::ExitCode;

@@ -4,9 +4,16 @@
 #![cfg(test)]
 
 mod demo;
+mod differential;
+mod edge;
 mod hold;
 mod inspect;
+mod probe;
+mod secrets;
 mod verify;
+
+#[path = "../../../../tests/python/interpreter.rs"]
+mod python;
 
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
@@ -19,8 +26,14 @@ fn throughline() -> Command {
 
 /// Runs the binary to its end, with this on standard input.
 fn run(args: &[&str], input: &[u8]) -> Output {
-    let mut child = throughline()
-        .args(args)
+    let mut command = throughline();
+    command.args(args);
+    feed(command, input)
+}
+
+/// Runs any command in the same way.
+fn feed(mut command: Command, input: &[u8]) -> Output {
+    let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
