@@ -14,6 +14,7 @@ use super::net::Failure;
 use super::roster::{USERS, User};
 use super::system::System;
 use super::tokens::{self, DOMAIN, LONGEST};
+use super::visitors::{self, Visitor};
 
 /// What an attacker starts with.
 #[derive(Serialize)]
@@ -22,6 +23,7 @@ struct Invitation {
     jwks: String,
     trust_domain: &'static str,
     users: Vec<InvitedUser>,
+    visitors: Vec<InvitedVisitor>,
     contexts: Vec<InvitedContext>,
 }
 
@@ -30,6 +32,36 @@ struct InvitedUser {
     name: &'static str,
     tenant: &'static str,
     bearer: String,
+}
+
+/// Whoever comes by another provider, for another reason, or with another kind of credential.
+#[derive(Serialize)]
+struct InvitedVisitor {
+    name: &'static str,
+    tenant: &'static str,
+    idp: &'static str,
+    subject: String,
+    kind: &'static str,
+    actors: Vec<String>,
+    /// The field that carries the credential, and its value.
+    field: &'static str,
+    value: String,
+}
+
+impl From<Visitor> for InvitedVisitor {
+    fn from(visitor: Visitor) -> Self {
+        let (field, value) = visitor.field();
+        Self {
+            name: visitor.name.trim_end_matches(','),
+            tenant: visitor.tenant,
+            idp: visitor.who.idp,
+            subject: visitor.who.subject,
+            kind: visitor.who.kind,
+            actors: visitor.who.actors,
+            field,
+            value,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -53,6 +85,10 @@ impl Invitation {
             jwks: system.jwks(),
             trust_domain: DOMAIN,
             users: USERS.into_iter().map(bearer).collect::<Result<_, _>>()?,
+            visitors: visitors::all(system)?
+                .into_iter()
+                .map(InvitedVisitor::from)
+                .collect(),
             contexts: USERS
                 .into_iter()
                 .map(|user| context(system, user))

@@ -17,9 +17,10 @@ use super::log::{Answer, CALL_FIELD, Hop};
 use super::net::{self, Failure};
 use super::outbound::RENEWED_BEFORE;
 use super::report::Journey;
-use super::roster::{USERS, User};
+use super::roster::{PROVIDER, USERS, User};
 use super::system::System;
 use super::tokens;
+use super::visitors::{self, Visitor, Who};
 
 /// How many events somebody listens to.
 const EVENTS: usize = 3;
@@ -91,7 +92,8 @@ impl Errand {
     }
 }
 
-/// Runs every errand of every user, all at once, and reports in the order of the roster.
+/// Runs every errand of every user, and one of every visitor, all at once; reports in the order of
+/// the roster.
 pub(super) async fn run(system: &System) -> Vec<Journey> {
     let mut running = JoinSet::new();
     let errands = USERS.into_iter().flat_map(|user| {
@@ -103,6 +105,15 @@ pub(super) async fn run(system: &System) -> Vec<Journey> {
     for (place, (user, errand)) in errands.enumerate() {
         let traveller = Traveller::new(system, user);
         running.spawn(async move { (place, traveller.journey(errand).await) });
+    }
+    let visitors = match visitors::all(system) {
+        Ok(visitors) => visitors,
+        Err(error) => return vec![Journey::failed("visitors".to_owned(), &error)],
+    };
+    let users = running.len();
+    for (place, visitor) in visitors.into_iter().enumerate() {
+        let (edge, client) = (system.services.edge.url(), system.client.clone());
+        running.spawn(async move { (users + place, visit(&edge, &client, &visitor).await) });
     }
     let mut journeys = running.join_all().await;
     journeys.sort_by_key(|(place, _)| *place);
@@ -145,12 +156,7 @@ impl Traveller {
                 name,
                 hops,
             },
-            Err(error) => Journey {
-                name,
-                hops: Vec::new(),
-                ok: false,
-                problem: Some(error.to_string()),
-            },
+            Err(error) => Journey::failed(name, &error),
         }
     }
 
@@ -183,13 +189,7 @@ impl Traveller {
     }
 
     async fn answer(&self, request: Request<Full<Bytes>>) -> Result<Vec<Hop>, Failure> {
-        let response = self.client.request(request).await?;
-        let status = response.status();
-        let body = net::collect(response.into_body()).await?;
-        if status != StatusCode::OK {
-            return Err(format!("{status}: {}", String::from_utf8_lossy(&body)).into());
-        }
-        Ok(serde_json::from_slice::<Answer>(&body)?.hops)
+        answer(&self.client, request).await
     }
 
     /// Listens for a while, and hangs up.
@@ -254,6 +254,61 @@ impl Traveller {
     }
 }
 
+async fn answer(client: &net::Client, request: Request<Full<Bytes>>) -> Result<Vec<Hop>, Failure> {
+    let response = client.request(request).await?;
+    let status = response.status();
+    let body = net::collect(response.into_body()).await?;
+    if status != StatusCode::OK {
+        return Err(format!("{status}: {}", String::from_utf8_lossy(&body)).into());
+    }
+    Ok(serde_json::from_slice::<Answer>(&body)?.hops)
+}
+
+/// A visitor reads orders.
+async fn visit(edge: &str, client: &net::Client, visitor: &Visitor) -> Journey {
+    let name = format!("{} {}", visitor.name, Errand::ReadOrders.does());
+    let (field, value) = visitor.field();
+    let request = Request::get(format!("{edge}/t/{}/orders", visitor.tenant))
+        .header(field, value)
+        .body(Full::default());
+    let hops = match request {
+        Ok(request) => answer(client, request).await,
+        Err(error) => Err(error.into()),
+    };
+    match hops {
+        Ok(hops) => Journey {
+            ok: is_seen(&hops, visitor),
+            problem: None,
+            name,
+            hops,
+        },
+        Err(error) => Journey::failed(name, &error),
+    }
+}
+
+/// Whether every service saw this visitor, and whoever acts, in one transaction.
+fn is_seen(hops: &[Hop], visitor: &Visitor) -> bool {
+    let Who {
+        idp,
+        subject,
+        kind,
+        actors,
+    } = &visitor.who;
+    let services = hops.iter().map(|hop| hop.service.as_str());
+    let txn = hops.first().and_then(|hop| hop.txn.as_deref());
+    services.eq(Errand::ReadOrders.way())
+        && txn.is_some_and(|txn| !txn.is_empty())
+        && hops.iter().all(|hop| {
+            hop.tenant.as_deref() == Some(visitor.tenant)
+                && hop.idp.as_deref() == Some(idp)
+                && hop.subject.as_ref() == Some(subject)
+                && hop.kind.as_deref() == Some(kind)
+                && hop.actors == *actors
+                && hop.verdict == "accepted"
+                && hop.txn.as_deref() == txn
+        })
+}
+
 /// Whether every service inside saw the user of this tenant, in one transaction, and those outside
 /// nobody.
 fn is_whole(hops: &[Hop], errand: Errand, user: User) -> bool {
@@ -261,6 +316,7 @@ fn is_whole(hops: &[Hop], errand: Errand, user: User) -> bool {
     let txn = hops.first().and_then(|hop| hop.txn.as_deref());
     let inside = |hop: &Hop| {
         hop.tenant.as_deref() == Some(user.tenant)
+            && hop.idp.as_deref() == Some(PROVIDER)
             && hop.subject.as_deref() == Some(user.name)
             && hop.verdict == "accepted"
             && hop.txn.as_deref() == txn
@@ -268,6 +324,7 @@ fn is_whole(hops: &[Hop], errand: Errand, user: User) -> bool {
     let outside = |hop: &Hop| {
         hop.verdict == "outside"
             && hop.tenant.is_none()
+            && hop.idp.is_none()
             && hop.subject.is_none()
             && hop.txn.is_none()
     };

@@ -55,6 +55,12 @@ pub(super) struct Receipt {
     pub(super) subject: String,
     #[prost(string, tag = "3")]
     pub(super) txn: String,
+    #[prost(string, tag = "4")]
+    pub(super) idp: String,
+    #[prost(string, tag = "5")]
+    pub(super) kind: String,
+    #[prost(string, repeated, tag = "6")]
+    pub(super) actors: Vec<String>,
 }
 
 impl From<Receipt> for Hop {
@@ -62,10 +68,14 @@ impl From<Receipt> for Hop {
         Self {
             service: "ledger".into(),
             tenant: Some(receipt.tenant),
+            idp: Some(receipt.idp),
             subject: Some(receipt.subject),
+            kind: Some(receipt.kind),
+            actors: receipt.actors,
             txn: Some(receipt.txn),
             verdict: "accepted".into(),
             expires_at: None,
+            attributes: Vec::new(),
         }
     }
 }
@@ -167,6 +177,9 @@ impl Ledger {
             tenant: hop.tenant.unwrap_or_default(),
             subject: hop.subject.unwrap_or_default(),
             txn: hop.txn.unwrap_or_default(),
+            idp: hop.idp.unwrap_or_default(),
+            kind: hop.kind.unwrap_or_default(),
+            actors: hop.actors,
         };
         Ok((receipt, cx))
     }

@@ -1,42 +1,76 @@
-//! What services report of the calls they handled: in their answers, and in a log that shows
-//! whether a handler ran at all.
+//! What services report of the calls they handled: in their answers, in a log that shows whether a
+//! handler ran at all, and in lines for a person.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 use throughline_core::time::Timestamp;
 use throughline_core::{Admitted, Context};
+use tracing::level_filters::LevelFilter;
 
+use super::edge::SESSION_COOKIE;
+use super::net::Failure;
 use super::proxy::ORDERS_FIELD;
 
 /// Names a call in the log. It is the demo's own thread through the services, and no identity.
 pub(super) const CALL_FIELD: &str = "x-demo-call";
+
+/// Writes every line of this process down to `level` to standard error: ours, and those of hyper,
+/// h2 and tonic below.
+pub(super) fn to_stderr(level: LevelFilter) -> Result<(), Failure> {
+    tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_ansi(false)
+        .with_writer(std::io::stderr)
+        .try_init()
+}
 
 /// What one service saw when it handled a call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Hop {
     pub(super) service: String,
     pub(super) tenant: Option<String>,
+    /// The alias of the identity provider: with tenant and subject, the principal.
+    pub(super) idp: Option<String>,
     pub(super) subject: Option<String>,
+    /// The kind of work that the context stands for.
+    pub(super) kind: Option<String>,
+    /// Who acts for the principal, nearest first, each as kind and principal.
+    pub(super) actors: Vec<String>,
     pub(super) txn: Option<String>,
     pub(super) verdict: String,
     /// When the token that arrived ends; it stays in the log.
     #[serde(skip)]
     pub(super) expires_at: Option<Timestamp>,
+    /// The attributes that arrived, each with its source; they stay in the log.
+    #[serde(skip)]
+    pub(super) attributes: Vec<(String, String)>,
 }
 
 impl Hop {
     pub(super) fn of(service: &str, context: &Admitted) -> Self {
         let context: &Context = context;
+        let principal = context.principal();
+        let actors = context.actors().into_iter();
+        let attributes = context.attributes().iter();
         Self {
             service: service.into(),
             tenant: context.tenant().map(ToString::to_string),
-            subject: Some(context.principal().subject().into()),
+            idp: Some(principal.provider().into()),
+            subject: Some(principal.subject().into()),
+            kind: Some(context.kind().to_string()),
+            actors: actors
+                .map(|actor| format!("{} {}", actor.kind(), actor.principal()))
+                .collect(),
             txn: Some(context.transaction().into()),
             verdict: "accepted".into(),
             expires_at: Some(context.lifetime().expires_at),
+            attributes: attributes
+                .map(|(name, attribute)| (name.to_string(), attribute.source().to_owned()))
+                .collect(),
         }
     }
 
@@ -54,10 +88,14 @@ impl Hop {
         Self {
             service: service.into(),
             tenant: None,
+            idp: None,
             subject: None,
+            kind: None,
+            actors: Vec::new(),
             txn: None,
             verdict: verdict.into(),
             expires_at: None,
+            attributes: Vec::new(),
         }
     }
 }
@@ -88,6 +126,12 @@ impl Log {
             return;
         };
         let call = String::from_utf8_lossy(call.as_bytes()).into_owned();
+        tracing::debug!(
+            call,
+            service = hop.service,
+            tenant.id = hop.tenant,
+            "handler runs"
+        );
         let seen = Seen {
             hop: hop.clone(),
             fields: match hop.verdict.as_str() {
@@ -108,10 +152,17 @@ impl Log {
     }
 }
 
-/// The fields that are ours, or pass for ours on some hop, and the baggage.
+/// The fields that are ours, or pass for ours on some hop, the baggage, and credentials that only
+/// the edge may see.
 pub(super) fn of_us(headers: &HeaderMap) -> Vec<(String, String)> {
     let fields = headers.iter();
-    texts(fields.filter(|(name, _)| speaks_of_us(name.as_str())))
+    texts(fields.filter(|(name, value)| speaks_of_us(name.as_str()) || is_credential(name, value)))
+}
+
+fn is_credential(name: &HeaderName, value: &HeaderValue) -> bool {
+    let session = format!("{SESSION_COOKIE}=");
+    *name == AUTHORIZATION
+        || *name == COOKIE && String::from_utf8_lossy(value.as_bytes()).contains(&session)
 }
 
 fn texts<'h>(

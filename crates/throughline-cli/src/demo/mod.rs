@@ -1,25 +1,28 @@
 //! `throughline demo`: a whole system on loopback sockets, at work and under attack.
 //!
 //! ```text
-//!  users ── access token ──▶ edge ── context ──▶ orders ──▶ proxy ──▶ billing ──▶ proxy ──▶ ledger
-//!             idp ── keys ──▶ ╎ │                 ▲   ╰╌╌╌╌ nothing ╌╌╌▶ third party        (gRPC)
-//!                             ╎ ╰──▶ agent ───────╯ narrower
-//!                             ╰── tokens ── keys ──▶ every service inside
+//!  users ── credential ────▶ edge ── context ──▶ orders ──▶ proxy ──▶ billing ──▶ proxy ──▶ ledger
+//!       three idps ── keys ──▶ ╎ │                ▲   ╰╌╌╌╌ nothing ╌╌╌▶ third party        (gRPC)
+//!                members ────▶ ╎ ╰──▶ agent ──────╯ narrower
+//!                              ╰── tokens ── keys ──▶ every service inside
 //! ```
 //!
 //! Everything goes over real sockets. Each service reports what it saw, and a log shows which
 //! handlers ran, so that "refused" means that nothing happened behind the refusal.
 
 mod agent;
+mod api_keys;
 mod attacks;
 mod billing;
 mod directory;
 mod edge;
 mod hold;
+mod hooli;
 mod idp;
 mod journeys;
 mod ledger;
 mod log;
+mod members;
 mod net;
 mod orders;
 mod outbound;
@@ -30,6 +33,8 @@ mod signer;
 mod system;
 mod third_party;
 mod tokens;
+mod visitors;
+mod workos;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -54,6 +59,9 @@ pub(crate) fn run(args: &DemoArgs) -> ExitCode {
 
 /// Whether everything held.
 fn try_run(args: &DemoArgs) -> Result<bool, Failure> {
+    if let Some(level) = args.log {
+        log::to_stderr(level)?;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -77,7 +85,7 @@ async fn report() -> Result<Report, Failure> {
     let mut progress = Progress::new();
     progress.stage("starting an edge, the services behind it and a third party");
     let system = System::start().await?;
-    progress.stage("letting users of three tenants work");
+    progress.stage("letting users of four tenants work");
     let journeys = journeys::run(&system).await;
     let attacks = attacks::run(&system, &mut progress).await?;
     system.stop().await;

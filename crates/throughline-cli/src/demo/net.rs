@@ -60,6 +60,19 @@ impl Drop for Server {
     }
 }
 
+/// A free port of the loopback interface, before anything is served there.
+pub(super) struct Port(TcpListener);
+
+impl Port {
+    pub(super) async fn open() -> io::Result<Self> {
+        Ok(Self(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?))
+    }
+
+    pub(super) fn url(&self) -> io::Result<String> {
+        Ok(format!("http://{}", self.0.local_addr()?))
+    }
+}
+
 /// Serves HTTP/1.1 and HTTP/2 on a free port of the loopback interface.
 pub(super) async fn serve<S, B>(service: S) -> io::Result<Server>
 where
@@ -69,7 +82,19 @@ where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Failure>,
 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    serve_at(Port::open().await?, service)
+}
+
+/// The same at a port that was opened before.
+pub(super) fn serve_at<S, B>(port: Port, service: S) -> io::Result<Server>
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+    S: Clone + Send + 'static,
+    S::Future: Send,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Failure>,
+{
+    let Port(listener) = port;
     let address = listener.local_addr()?;
     let task = tokio::spawn(async move {
         // Owned by this task, so that they end with it.

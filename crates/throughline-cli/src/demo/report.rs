@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::attacks::Hop as AttackedHop;
 use super::log::Hop;
+use super::net::Failure;
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -34,6 +35,18 @@ pub(super) struct Journey {
     pub(super) ok: bool,
     #[serde(skip)]
     pub(super) problem: Option<String>,
+}
+
+impl Journey {
+    /// One that ended before its time.
+    pub(super) fn failed(name: String, error: &Failure) -> Self {
+        Self {
+            name,
+            hops: Vec::new(),
+            ok: false,
+            problem: Some(error.to_string()),
+        }
+    }
 }
 
 /// One attack.
@@ -96,7 +109,7 @@ impl Report {
     /// The report for a person, with styles that the stream drops where nobody sees them.
     pub(super) fn to_table(&self) -> String {
         let mut table = Table::default();
-        table.heading("journeys", "three tenants at work, all at the same time");
+        table.heading("journeys", "four tenants at work, all at the same time");
         let width = widest(self.journeys.iter().map(|journey| journey.name.as_str()));
         for journey in &self.journeys {
             table.journey(journey, width);
@@ -125,7 +138,7 @@ impl Report {
 
 fn about(hop: AttackedHop) -> &'static str {
     match hop {
-        AttackedHop::Edge => "where an access token becomes a context",
+        AttackedHop::Edge => "where a foreign credential becomes a context",
         AttackedHop::Tokens => "where a context becomes a narrower one",
         AttackedHop::Orders => "an axum service that calls another one",
         AttackedHop::Agent => "who acts for a user, with less",

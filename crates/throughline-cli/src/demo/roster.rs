@@ -2,6 +2,7 @@
 
 use throughline_core::{Principal, Tenant};
 
+use super::hooli;
 use super::net::Failure;
 
 /// The alias under which the edge knows the identity provider.
@@ -65,6 +66,7 @@ impl User {
 /// Every tenant of which the directory says by itself that nothing was missed.
 pub(super) fn tenants() -> Result<Vec<Tenant>, Failure> {
     let mut names: Vec<&str> = USERS.iter().map(|user| user.tenant).collect();
+    names.push(hooli::TENANT);
     names.dedup();
     names
         .into_iter()

@@ -8,19 +8,30 @@ use throughline::{KeySource, TrustDomain};
 use throughline_jose::TokenIssuer;
 use tokio::task::JoinHandle;
 
+use super::api_keys::ApiKeys;
 use super::directory::Directory;
+use super::edge::{Addresses, Sources, Trusted};
+use super::hooli::Hooli;
 use super::idp::Idp;
 use super::log::Log;
-use super::net::{self, Client, Failure, Server};
+use super::members::Members;
+use super::net::{self, Client, Failure, Port, Server};
 use super::orders::Neighbours;
 use super::signer::Signer;
+use super::workos::WorkOs;
 use super::{agent, billing, edge, ledger, orders, proxy, roster, third_party, tokens};
 
 /// All services on loopback sockets. Dropping it stops them all.
 #[derive(Debug)]
 pub(super) struct System {
     pub(super) idp: Idp,
+    pub(super) workos: WorkOs,
+    pub(super) hooli: Hooli,
+    /// Whom the edge asks, beside keys.
+    pub(super) sources: Sources,
     pub(super) issuer: TokenIssuer,
+    /// The domain as the edge knows it, in whose process contexts are minted.
+    pub(super) own: TrustDomain,
     /// The issuer's key, for tokens that it would never sign.
     pub(super) forge: Signer,
     pub(super) directory: Directory,
@@ -35,6 +46,8 @@ pub(super) struct System {
 /// What is done to services before they are started.
 #[derive(Debug)]
 pub(super) struct Changes {
+    /// To what the edge goes by.
+    pub(super) edge: fn(&mut Trusted),
     /// To the layer in front of orders.
     pub(super) orders: fn(AcceptBuilder) -> AcceptBuilder,
     /// To the layer in front of the ledger.
@@ -46,6 +59,7 @@ pub(super) struct Changes {
 impl Default for Changes {
     fn default() -> Self {
         Self {
+            edge: |_| {},
             orders: |accept| accept,
             ledger: |accept| accept,
             neighbours: |_| {},
@@ -56,6 +70,8 @@ impl Default for Changes {
 #[derive(Debug)]
 pub(super) struct Services {
     pub(super) idp: Server,
+    pub(super) workos: Server,
+    pub(super) hooli: Server,
     pub(super) edge: Server,
     pub(super) tokens: Server,
     pub(super) orders: Server,
@@ -74,12 +90,16 @@ impl System {
 
     /// Starts it changed, so that it can be seen to leak.
     pub(super) async fn start_with(changes: Changes) -> Result<Self, Failure> {
+        // Beside all the rest, as it takes the longest.
+        let workos = tokio::task::spawn_blocking(WorkOs::new);
         let log = Log::default();
         let directory = Directory::new();
         let heartbeat = directory.keep_confirming(roster::tenants()?);
 
         let idp = Idp::new()?;
         let idp_server = idp.serve().await?;
+        let hooli = Hooli::new()?;
+        let hooli_server = hooli.serve().await?;
         let (issuer, forge) = tokens::issuer()?;
         let own = tokens::domain(&issuer, directory.freshness()).await?;
         let tokens = tokens::serve(issuer.clone(), own.clone(), log.clone()).await?;
@@ -107,25 +127,43 @@ impl System {
         let accept = (changes.orders)(accept).build()?;
         let orders = orders::serve(accept, neighbours.clone(), log.clone()).await?;
         let agent = agent::serve(inside, issuer.clone(), orders.address(), log.clone()).await?;
-        let idp_jwks = self::jwks(&idp_server);
-        let edge = edge::serve(
-            &idp_jwks,
-            issuer.clone(),
-            own,
-            (orders.address(), agent.address()),
-            log.clone(),
-        )
-        .await?;
+        let workos = workos.await??;
+        let workos_server = workos.serve().await?;
+        let sources = Sources {
+            idp: idp.clone(),
+            members: Members::new(),
+            api_keys: ApiKeys::new(),
+        };
+        let at = Addresses {
+            idp: idp_server.url(),
+            workos: workos_server.url(),
+            hooli: hooli_server.url(),
+        };
+        let port = Port::open().await?;
+        let resource = port.url()?;
+        let mut trusted = Trusted::new(&at, &resource);
+        (changes.edge)(&mut trusted);
+        let layer = trusted
+            .build(sources.clone(), issuer.clone(), own.clone(), &resource)
+            .await?;
+        let behind = (orders.address(), agent.address());
+        let edge = edge::serve(port, layer, behind, log.clone())?;
 
         Ok(Self {
             idp,
+            workos,
+            hooli,
+            sources,
             issuer,
+            own,
             forge,
             directory,
             log,
             client: net::client(),
             services: Services {
                 idp: idp_server,
+                workos: workos_server,
+                hooli: hooli_server,
                 edge,
                 tokens,
                 orders,
@@ -154,6 +192,8 @@ impl System {
     pub(super) fn urls(&self) -> BTreeMap<&'static str, String> {
         let Services {
             idp,
+            workos,
+            hooli,
             edge,
             tokens,
             orders,
@@ -165,6 +205,8 @@ impl System {
         } = &self.services;
         let named = [
             ("idp", idp),
+            ("workos", workos),
+            ("hooli-idp", hooli),
             ("edge", edge),
             ("tokens", tokens),
             ("orders", orders),
@@ -182,6 +224,8 @@ impl System {
         self.heartbeat.abort();
         let Services {
             idp,
+            workos,
+            hooli,
             edge,
             tokens,
             orders,
@@ -192,9 +236,10 @@ impl System {
             proxy,
         } = self.services;
         let front = [edge, agent, orders, billing];
-        for server in front
-            .into_iter()
-            .chain([proxy, ledger, third_party, tokens, idp])
+        for server in
+            front
+                .into_iter()
+                .chain([proxy, ledger, third_party, tokens, idp, workos, hooli])
         {
             server.stop().await;
         }

@@ -10,29 +10,37 @@ use serde_json::Value;
 use crate::throughline;
 
 /// Everything that listens.
-const SERVICES: [&str; 9] = [
+const SERVICES: [&str; 11] = [
     "agent",
     "billing",
     "edge",
+    "hooli-idp",
     "idp",
     "ledger",
     "orders",
     "proxy",
     "third-party",
     "tokens",
+    "workos",
 ];
 
-struct Held {
+pub(crate) struct Held {
     child: Child,
-    line: Value,
+    pub(crate) line: Value,
 }
 
 impl Held {
     fn start() -> Self {
+        Self::start_with(&[], Stdio::null())
+    }
+
+    /// With more flags, and what it writes to standard error in `stderr`.
+    pub(crate) fn start_with(flags: &[&str], stderr: Stdio) -> Self {
         let mut child = throughline()
             .args(["demo", "--hold"])
+            .args(flags)
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(stderr)
             .spawn()
             .unwrap();
         let mut line = String::new();
@@ -49,12 +57,12 @@ impl Held {
         url.strip_prefix("http://").unwrap()
     }
 
-    fn get(&self, service: &str, path: &str, field: &str) -> (u16, String) {
+    pub(crate) fn get(&self, service: &str, path: &str, field: &str) -> (u16, String) {
         get(self.address(service), path, field)
     }
 
     #[cfg(unix)]
-    fn stop(mut self, signal: &str) -> ExitStatus {
+    pub(crate) fn stop(mut self, signal: &str) -> ExitStatus {
         let addresses = SERVICES.map(|name| self.address(name).to_owned());
         let pid = self.child.id().to_string();
         let sent = Command::new("kill").args([signal, &pid]).status().unwrap();
@@ -180,6 +188,45 @@ fn the_printed_tokens_open_their_own_tenant_and_no_other() {
         assert_eq!(verdict["context"]["subject"], context["subject"]);
     }
 
+    assert_eq!(held.stop("-TERM").code(), Some(0));
+}
+
+#[cfg(unix)]
+#[test]
+fn every_printed_credential_opens_its_own_tenant_for_whom_it_says() {
+    let held = Held::start();
+    let visitors = held.line["visitors"].as_array().unwrap();
+    assert_eq!(visitors.len(), 11);
+    for visitor in visitors {
+        let text = |member: &str| visitor[member].as_str().unwrap();
+        let field = format!("{}: {}", text("field"), text("value"));
+        let own = format!("/t/{}/orders", text("tenant"));
+        let (status, answer) = held.get("edge", &own, &field);
+        assert_eq!(status, 200, "{visitor}: {answer}");
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains("cache-control: private, no-store"), "{head}");
+        let answer: Value = serde_json::from_str(body).unwrap();
+        for hop in answer["hops"].as_array().unwrap() {
+            for member in ["tenant", "idp", "subject", "kind", "actors"] {
+                assert_eq!(hop[member], visitor[member], "{member} of {visitor}");
+            }
+        }
+        for other in ["initech", "nobody"] {
+            let (status, answer) = held.get("edge", &format!("/t/{other}/orders"), &field);
+            assert_eq!(status, 403, "{visitor}: {answer}");
+            assert!(answer.contains("tenant_mismatch"), "{answer}");
+        }
+    }
+    // Whoever has none learns where to get one.
+    let (status, answer) = held.get("edge", "/t/acme/orders", "x-a: b");
+    assert_eq!(status, 401, "{answer}");
+    let edge = held.line["services"]["edge"].as_str().unwrap();
+    let document = "/.well-known/oauth-protected-resource";
+    let challenge = format!("resource_metadata=\"{edge}{document}\"");
+    assert!(answer.contains(&challenge), "{answer}");
+    let (status, answer) = held.get("edge", document, "x-a: b");
+    assert_eq!(status, 200, "{answer}");
+    assert!(answer.contains("https://idp.demo.internal"), "{answer}");
     assert_eq!(held.stop("-TERM").code(), Some(0));
 }
 

@@ -20,7 +20,7 @@ use super::super::log::CALL_FIELD;
 use super::super::net::{Failure, Server};
 use super::super::roster::{ADA_OF_ACME, ADA_OF_GLOBEX, USERS, User};
 use super::super::system::System;
-use super::super::{billing, tokens};
+use super::super::{billing, hooli, tokens, workos};
 use super::grpc_wire::GrpcCall;
 use super::wire::Call;
 use base64::Engine as _;
@@ -132,8 +132,7 @@ impl<'s> Arena<'s> {
 
     /// A call to the edge with this credential.
     pub(super) fn edge_bearing(&self, bearer: &str) -> Call {
-        Call::get(self.system.services.edge.address(), "/t/acme/orders")
-            .set("authorization", format!("Bearer {bearer}"))
+        Call::get(self.system.services.edge.address(), "/t/acme/orders").bearing(bearer)
     }
 
     /// The claims of an honest context of `user`, to be changed.
@@ -212,14 +211,26 @@ impl<'s> Arena<'s> {
             tokens::DOMAIN,
             idp::ISSUER,
             idp::AUDIENCE,
+            hooli::ISSUER,
+            hooli::TENANT,
+            workos::ISSUER,
+            workos::PARTNERS_ISSUER,
+            workos::ORG_ACME,
+            workos::ORG_GLOBEX,
+            workos::ADA,
+            workos::BOB,
+            workos::AGENT,
+            workos::ADMIN,
         ];
-        let kids = [&self.header(), &self.system.idp.signer().header("")].map(|header| {
-            header
-                .get("kid")
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned()
-        });
+        let system = self.system;
+        let signers = [
+            &system.forge,
+            system.idp.signer(),
+            system.hooli.signer(),
+            system.workos.signer(),
+            system.workos.partners(),
+        ];
+        let kids = signers.map(|signer| signer.kid().to_owned());
         let texts = users.chain(names).map(str::to_owned);
         // A three-letter name is found in many a word: look for it as a whole one.
         texts.chain(kids).collect()

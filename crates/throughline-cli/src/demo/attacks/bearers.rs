@@ -139,11 +139,11 @@ pub(super) const ATTACKS: [Attack; 21] = [
     pair(
         "X6-edge",
         Hop::Edge,
-        "a context, an id token or an untyped one as access token",
+        "typed as a context or an id token, or untyped",
         &[TypeRefused],
         |arena| {
             let attacks = [
-                arena.edge_bearing(arena.acme()),
+                headed(arena, "/typ", Some(json!("txntoken+jwt")))?,
                 headed(arena, "/typ", Some(json!("JWT")))?,
                 headed(arena, "/typ", Some(json!("logout+jwt")))?,
                 headed(arena, "/typ", None)?,
@@ -213,7 +213,7 @@ pub(super) const ATTACKS: [Attack; 21] = [
         "audience-missing",
         Hop::Edge,
         "an access token for nobody in particular",
-        &[AudienceMismatch],
+        &[ClaimMissing],
         |arena| Ok(Pair::new(claiming(arena, "/aud", None)?, arena.edge()?)),
     ),
     pair(
@@ -339,13 +339,13 @@ pub(super) const ATTACKS: [Attack; 21] = [
     pair(
         "scheme",
         Hop::Edge,
-        "a credential that is no bearer token",
+        "a credential that cannot be one",
         &[ContextMalformed],
         |arena| {
             let call = arena.edge()?;
             let attacks = [
-                call.clone().set("authorization", "Basic YWRhOmFkYQ=="),
                 call.clone().set("authorization", "Bearer"),
+                call.clone().set("authorization", "YWRhOmFkYQ=="),
                 call.clone().set("authorization", b"Bearer \xff\xfe"),
             ];
             Ok(Pair::several(attacks, call))

@@ -119,7 +119,9 @@ async fn try_pair<C: Shot>(arena: &Arena<'_>, attack: &Attack, pair: &Pair<C>) -
 }
 
 /// Polls several futures at the same time.
-async fn join_all<T>(futures: impl IntoIterator<Item = impl Future<Output = T>>) -> Vec<T> {
+pub(super) async fn join_all<T>(
+    futures: impl IntoIterator<Item = impl Future<Output = T>>,
+) -> Vec<T> {
     use std::task::Poll;
 
     let mut waiting: Vec<_> = futures.into_iter().map(Box::pin).map(Some).collect();
@@ -193,9 +195,18 @@ impl Arena<'_> {
         if reply.status != reason.http_status(position) {
             return format!("{} {code}", reply.status);
         }
-        let challenged = reply.field("www-authenticate").is_some();
-        if reply.status == 401 && !challenged {
+        let challenge = reply.field("www-authenticate").unwrap_or_default();
+        if reply.status == 401 && challenge.is_empty() {
             return format!("{code} without a challenge");
+        }
+        if position == Position::Edge {
+            // RFC 9728 §5.1: whoever is refused learns where to ask.
+            if reply.status == 401 && !challenge.contains("resource_metadata=") {
+                return format!("{code} without the metadata of the resource");
+            }
+            if !reply.is_private() {
+                return format!("{code}, for any cache to keep");
+            }
         }
         let text = format!("{}{}", reply.head, String::from_utf8_lossy(&reply.body));
         match self.named_in(&text) {

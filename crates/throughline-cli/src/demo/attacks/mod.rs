@@ -11,6 +11,7 @@ mod arena;
 mod bearers;
 mod construction;
 mod copies;
+mod edge;
 mod forgeries;
 mod freshness;
 mod grants;
@@ -305,7 +306,7 @@ fn all() -> Vec<&'static Attack> {
         &construction::ATTACKS,
         &judge::ATTACKS,
     ];
-    let mut all: Vec<_> = tables.into_iter().flatten().collect();
+    let mut all: Vec<_> = tables.into_iter().chain(edge::tables()).flatten().collect();
     all.sort_by_key(|attack| attack.hop);
     all
 }
@@ -315,11 +316,18 @@ pub(super) async fn run(
     system: &System,
     progress: &mut Progress,
 ) -> Result<Vec<AttackReport>, Failure> {
+    run_these(&all(), system, progress).await
+}
+
+async fn run_these(
+    attacks: &[&'static Attack],
+    system: &System,
+    progress: &mut Progress,
+) -> Result<Vec<AttackReport>, Failure> {
     let arena = Arena::new(system)?;
-    let all = all();
-    let mut reports = Vec::with_capacity(all.len());
-    for (number, attack) in all.iter().enumerate() {
-        progress.attack(number + 1, all.len(), attack.id);
+    let mut reports = Vec::with_capacity(attacks.len());
+    for (number, attack) in attacks.iter().enumerate() {
+        progress.attack(number + 1, attacks.len(), attack.id);
         reports.push(judge::run(&arena, attack).await);
     }
     Ok(reports)

@@ -77,6 +77,17 @@ impl Call {
         self.set("txn-token", token)
     }
 
+    /// Replaces the bearer credential.
+    pub(super) fn bearing(self, credential: &str) -> Self {
+        self.set("authorization", format!("Bearer {credential}"))
+    }
+
+    /// Sends it elsewhere.
+    pub(super) fn to(mut self, to: SocketAddr) -> Self {
+        self.to = to;
+        self.set("host", to.to_string())
+    }
+
     /// Sends a field behind the body.
     pub(super) fn trailer(mut self, name: &str, value: &str) -> Self {
         self.trailers.push((name.into(), value.into()));
@@ -179,6 +190,12 @@ impl Reply {
     pub(super) fn field(&self, name: &str) -> Option<&str> {
         let mut fields = self.head.lines().filter_map(|line| line.split_once(": "));
         fields.find(|(own, _)| *own == name).map(|(_, value)| value)
+    }
+
+    /// Whether no shared cache may keep it (RFC 9111 §5.2.2).
+    pub(super) fn is_private(&self) -> bool {
+        let control = self.field("cache-control").unwrap_or_default();
+        control.contains("no-store") || control.contains("private")
     }
 
     pub(super) fn json(&self) -> Value {
