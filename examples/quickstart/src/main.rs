@@ -12,8 +12,6 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::HeaderValue;
-use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hyper_util::client::legacy::Client;
@@ -23,9 +21,12 @@ use throughline::{
     AcceptLayer, Carry, CarryLayer, Freshness, InContext, RequireLayer, TenantContext, TrustDomain,
     Witness,
 };
-use throughline_core::grant::{Grant, Scope};
-use throughline_core::reason::Position;
-use throughline_core::{Draft, Principal, Tenant, TrustDomainName};
+use throughline_core::TrustDomainName;
+use throughline_identity::opaque::{LookUpError, Secret, Standing};
+use throughline_identity::{
+    Audience, AuthenticateLayer, Claims, Issuer, Issuers, OpaqueCredentials, Profile, Tenancy,
+    TrustMap,
+};
 use throughline_jose::{SigningKey, TokenIssuer};
 use tokio::net::TcpListener;
 use tower::{Layer as _, ServiceExt as _};
@@ -43,42 +44,36 @@ fn inside(domain: TrustDomain) -> Result<Router, Box<dyn Error>> {
 }
 
 /// The edge turns a foreign credential into a context, and carries it on.
-fn edge(issuer: TokenIssuer, domain: TrustDomain, inside: &str) -> Result<Router, Box<dyn Error>> {
+fn edge(tokens: TokenIssuer, domain: TrustDomain, inside: &str) -> Result<Router, Box<dyn Error>> {
     let host = inside.strip_prefix("http://").unwrap_or(inside);
     let client = CarryLayer::builder([host]).build()?;
     let client = client.layer(Client::builder(TokioExecutor::new()).build_http());
-    let accept = AcceptLayer::builder(domain)
-        .add_witness(Witness::path("tenant"))
-        .add_witness(Witness::header("x-tenant-id")?.optional())
-        .at(Position::Edge)
+    let trust = TrustMap::new("identity team", "platform security");
+    let keys = Issuer::builder("demo", Profile::API_KEYS)
+        .named("https://keys.prod.example")
+        .without_keys()
+        .with_audience(Audience::none())
+        .with_tenancy(Tenancy::claim("org"))
+        .build()?;
+    let known = OpaqueCredentials::builder(keys.clone(), trust.clone(), look_up).build()?;
+    let authenticate = AuthenticateLayer::builder(Issuers::new([keys], trust)?, tokens, domain)
+        .add_opaque(known)
+        .accepting(|accept| accept.add_witness(Witness::path("tenant")))
         .build()?;
     Ok(Router::new()
         .route("/t/{tenant}/orders", get(forward))
         .with_state((client, inside.to_owned()))
-        .layer(accept)
-        .layer(middleware::from_fn_with_state(issuer, exchange)))
+        .layer(authenticate))
 }
 
-/// Stands for the verification of a real credential: the bearer is the name of a user of `acme`.
-async fn exchange(State(issuer): State<TokenIssuer>, mut call: Request, next: Next) -> Response {
-    // Whatever of ours came from outside is not believed.
-    call.headers_mut().remove("txn-token");
-    let bearer = call.headers_mut().remove("authorization");
-    let user = bearer
-        .as_ref()
-        .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-    if let Some(token) = user.and_then(|user| mint(&issuer, user).ok()) {
-        call.headers_mut().insert("txn-token", token);
-    }
-    next.run(call).await
-}
-
-fn mint(issuer: &TokenIssuer, user: &str) -> Result<HeaderValue, Box<dyn Error>> {
-    let principal = Principal::new("demo", Tenant::new("acme")?, user)?;
-    let draft = Draft::user(principal, issuer.now())?
-        .with_grant(Grant::new(Scope::new("orders.read")?))
-        .requested_by("edge")?;
-    Ok(issuer.mint(draft)?.parse()?)
+/// Stands for a table of API keys. The example `edge` has a provider of signed tokens instead.
+async fn look_up(key: Secret) -> Result<Standing, LookUpError> {
+    Ok(match key.danger_expose() {
+        "ada" => Standing::Active(Claims::read(
+            br#"{"sub": "ada", "owner": "user", "org": "acme", "scope": "orders.read"}"#,
+        )?),
+        _ => Standing::Unknown,
+    })
 }
 
 type Inside = (Carry<Client<HttpConnector, Body>>, String);
@@ -103,18 +98,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 /// Starts the inside service, and makes the edge in front of it.
 async fn system(address: &str) -> Result<Router, Box<dyn Error>> {
-    let issuer = TokenIssuer::new(
+    let tokens = TokenIssuer::new(
         TrustDomainName::new("prod.example")?,
         SigningKey::generate()?,
     );
     let domain = TrustDomain::new("prod.example")?
-        .with_keys(issuer.key_source())
+        .with_keys(tokens.key_source())
         .with_freshness(Freshness::lifetime_only(Duration::from_secs(300)));
     let listener = TcpListener::bind(address).await?;
     let origin = format!("http://{}", listener.local_addr()?);
     let service = inside(domain.clone())?;
     tokio::spawn(async move { axum::serve(listener, service).await });
-    edge(issuer, domain, &origin)
+    edge(tokens, domain, &origin)
 }
 
 #[cfg(test)]
@@ -141,6 +136,8 @@ mod tests {
         let (status, _) = call("/t/globex/orders", "authorization", "Bearer ada").await;
         assert_eq!(status, StatusCode::FORBIDDEN);
         let (status, _) = call("/t/acme/orders", "x-nothing", "").await;
+        assert_eq!(status, StatusCode::UNAUTHORIZED);
+        let (status, _) = call("/t/acme/orders", "authorization", "Bearer eve").await;
         assert_eq!(status, StatusCode::UNAUTHORIZED);
         let (status, _) = call("/t/acme/orders", "txn-token", "a.b.c").await;
         assert_eq!(status, StatusCode::UNAUTHORIZED);
