@@ -4,6 +4,14 @@
 //! authority, as of when. What it takes to get there is decided per [`Issuer`], and no two issuers
 //! are pooled: see [`issuer`] for the rules and [`Issuers::verify`] for the order.
 //!
+//! Where to start:
+//!
+//! - [`AuthenticateLayer::from_config`]: the whole edge from one file ([`config`]). For most, this
+//!   is all.
+//! - [`AuthenticateLayer::builder`]: the same in code ([`authenticate`]), with memberships
+//!   ([`membership`]), opaque tokens and API keys ([`opaque`]), cookies ([`credential`]).
+//! - [`Issuers`]: only the verdict on a credential, without a web server.
+//!
 //! # Caveats
 //!
 //! - A credential that outlives its session is believed until it ends, unless something knows

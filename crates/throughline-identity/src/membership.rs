@@ -9,6 +9,15 @@
 //! 3. Who cannot be asked is not believed: [`Reason::DecisionUnavailable`] once the last answer is
 //!    too old, never a pass.
 //! 4. All who ask for one principal at a time share one question, and its failure.
+//!
+//! # Caveat
+//!
+//! Whoever is put out of a tenant stays in for as long as the last answer counts, and a context that
+//! was minted before lives on to its own end.
+//!
+//! # Example
+//!
+//! See [`Memberships`].
 
 use std::collections::HashMap;
 use std::fmt;

@@ -99,6 +99,7 @@ impl Progress {
                 Err(wait) => return Ok(Step::Wait(wait)),
             },
         };
+        check_age(config, &identity, now)?;
         let draft = draft(config, &identity, now)?;
         if !self.agrees {
             // Nothing is looked up or minted for a request that contradicts itself.
@@ -160,6 +161,23 @@ impl Progress {
 impl fmt::Debug for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Progress").finish_non_exhaustive()
+    }
+}
+
+/// Without a feed, nobody behind would believe a context that is as old as this credential. Unlike
+/// them, its client can do something about it: 401, and a new one.
+fn check_age(config: &Config, identity: &Identity, now: Timestamp) -> Result<(), Refusal> {
+    let age = now.since(identity.as_of());
+    match config.domain.freshness().lifetime() {
+        Some(at_most) if age > at_most => {
+            Err(Refusal::new(Reason::ContextExpired).because(format!(
+                "the credential was last known to be true {} s ago, and without a feed {} s are \
+             allowed",
+                age.as_secs(),
+                at_most.as_secs()
+            )))
+        }
+        Some(_) | None => Ok(()),
     }
 }
 

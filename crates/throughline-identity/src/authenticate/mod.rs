@@ -18,13 +18,70 @@
 //! §5.1), and a response is marked so that no shared cache hands it to somebody else (RFC 9111
 //! §3.5): `Cache-Control: private, no-store`, unless the handler said something as strict.
 //!
+//! # Caveats
+//!
+//! - A credential that is there is judged on exempt routes too: a bad one is refused, not ignored.
+//! - Nothing here tells a browser's own request from one that another site made it send. Where a
+//!   cookie is a credential, see [`CredentialSource::cookie`](crate::credential::CredentialSource::cookie).
+//!
 //! # Cancel safety
 //!
 //! A dropped request stops waiting. Fetches of keys go on for others.
 //!
 //! # Example
 //!
-//! See the crate's [`AuthenticateLayer`].
+//! ```
+//! use axum::{Router, body::Body, routing::get};
+//! use http::{Request, StatusCode};
+//! use throughline::{Freshness, TenantContext, TrustDomain, Witness};
+//! use throughline_core::TrustDomainName;
+//! use throughline_identity::opaque::{LookUpError, OpaqueCredentials, Secret, Standing};
+//! use throughline_identity::{
+//!     Audience, AuthenticateLayer, Claims, Issuer, Issuers, Profile, Tenancy, TrustMap,
+//! };
+//! use throughline_jose::{SigningKey, TokenIssuer};
+//! use tower::ServiceExt as _;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let tokens = TokenIssuer::new(TrustDomainName::new("prod.acme.internal")?, SigningKey::generate()?);
+//! let domain = TrustDomain::new("prod.acme.internal")?
+//!     .with_keys(tokens.key_source())
+//!     .with_freshness(Freshness::lifetime_only(std::time::Duration::from_secs(300)));
+//!
+//! // One API key, of acme. Signed credentials need no source: see `AuthenticateLayer`.
+//! let trust = TrustMap::new("identity team", "platform security");
+//! let issuer = Issuer::builder("keys", Profile::API_KEYS)
+//!     .named("https://keys.acme.example")
+//!     .without_keys()
+//!     .with_audience(Audience::none())
+//!     .with_tenancy(Tenancy::claim("org"))
+//!     .build()?;
+//! let table = |key: Secret| async move {
+//!     Ok::<_, LookUpError>(match key.danger_expose() {
+//!         "sk_1" => Standing::Active(Claims::read(br#"{"sub": "key_01", "org": "acme"}"#)?),
+//!         _ => Standing::Unknown,
+//!     })
+//! };
+//! let keys = OpaqueCredentials::builder(issuer.clone(), trust.clone(), table).build()?;
+//! let edge = AuthenticateLayer::builder(Issuers::new([issuer], trust)?, tokens, domain)
+//!     .add_opaque(keys)
+//!     .accepting(|accept| accept.add_witness(Witness::path("tenant")))
+//!     .build()?;
+//!
+//! let app: Router = Router::new()
+//!     .route("/t/{tenant}/orders", get(|cx: TenantContext| async move { cx.tenant().to_string() }))
+//!     .layer(edge);
+//! let call = async |path: &str, key: &str| -> Result<StatusCode, Box<dyn std::error::Error>> {
+//!     let call = Request::get(path).header("authorization", format!("Bearer {key}"));
+//!     Ok(app.clone().oneshot(call.body(Body::empty())?).await?.status())
+//! };
+//! assert_eq!(call("/t/acme/orders", "sk_1").await?, StatusCode::OK);
+//! assert_eq!(call("/t/globex/orders", "sk_1").await?, StatusCode::FORBIDDEN);
+//! assert_eq!(call("/t/acme/orders", "sk_2").await?, StatusCode::UNAUTHORIZED);
+//! # Ok(())
+//! # }
+//! ```
 
 mod decide;
 mod future;

@@ -67,6 +67,11 @@ pub(super) fn build(text: &str, folder: &Path) -> Result<EdgeConfig, EdgeConfigE
                  issuer said",
             ));
     };
+    if freshness.get_ref().lifetime_only == 0 {
+        return Err(at
+            .error(freshness.span(), "`lifetime_only` is 0, so nobody can pass")
+            .with_remedy("expected seconds, at least as many as a credential lives"));
+    }
     let freshness =
         Freshness::lifetime_only(Duration::from_secs(freshness.get_ref().lifetime_only));
 
@@ -181,7 +186,7 @@ fn trust(
     }
     trust.check().map_err(|error| {
         at.error(table.span(), format!("`[ownership]`: {error}"))
-            .with_remedy("name an owner in `attributes`, or take it out of `read`")
+            .with_remedy("expected a name for each owner, and an owner for whatever is in `read`")
     })?;
     Ok(trust)
 }

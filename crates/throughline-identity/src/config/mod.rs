@@ -1,8 +1,12 @@
 //! One file that says what an edge trusts.
 //!
-//! It is TOML. A field that nobody knows is refused, and so is everything that contradicts itself;
-//! an error says the line, what is wrong and what to write instead. All of it is found when the file
-//! is read, so no request meets it.
+//! 1. **It is TOML**, and a field that nobody knows is refused.
+//! 2. **What decides is said.** Audience, freshness and owners have no default; an error says the
+//!    line, what is wrong and what to write instead.
+//! 3. **No request meets an error.** Issuers, their tenants and the map of trust are checked by
+//!    [`EdgeConfig::read`]; places of credentials, exempt paths and witnesses when the layer is
+//!    built. [`AuthenticateLayer::from_config`] does both, before it waits for any key.
+//! 4. **Secrets are named** by file or environment, and nothing shows them.
 //!
 //! ```toml
 //! trust_domain = "prod.acme.internal"
@@ -32,10 +36,10 @@
 //! | field | |
 //! |---|---|
 //! | `trust_domain` | whose contexts are minted: the `aud` of each |
-//! | `freshness` | `{ lifetime_only = SECONDS }`: how old may be what an issuer said |
+//! | `freshness` | `{ lifetime_only = SECONDS }`: how old may be what an issuer said, counted from the `iat` of its credential |
 //! | `signing_key` | `{ file = … }` or `{ env = … }`: PKCS #8 of an Ed25519 key, in PEM. Default: one of this process, for one process |
 //! | `[edge]` | `credentials` (`"bearer"`, `"cookie:NAME"`, `"websocket:MARKER"`), `exempt` paths, `resource`, `requester`, `legacy_header`, `wait_for_keys` |
-//! | `[[witness]]` | one of `path`, `header`, `host_below`, `query`, `baggage`; `optional` |
+//! | `[[witness]]` | one of `path` (a parameter of axum's route), `header`, `host_below`, `query`, `baggage`; `optional` |
 //! | `[ownership]` | `authentication`, `rules`, `attributes.NAME`, `read` (attributes that rules read), `strangers` (`"drop"` or `"refuse"`) |
 //!
 //! # Of an issuer
@@ -49,7 +53,7 @@
 //! | `keys` | the address of the key set, or `"none"`. Default: what the profile knows, or discovery |
 //! | `discovery`, `oauth_metadata`, `key_origins` | another address of the discovery document; whether that of RFC 8414 is good too; other origins that it may name for keys |
 //! | `in_private_network` | whether the issuer is in a private network, as in a cluster. Default: its addresses must be of the Internet |
-//! | `audience` | one, several, or `"none"` |
+//! | `audience` | one, several, or `"none"`: then a credential that has one is refused |
 //! | `tenancy` | `{ tenant }`, or `{ claim }` with `map`, `only`, `joined_by` |
 //! | `kinds` | which kinds of credential. Default: people, machines, workloads |
 //! | `actor` | what an `act` of this issuer is: `"agent"` or `"person"` |
@@ -57,6 +61,45 @@
 //! | `clock_skew`, `max_lifetime` | seconds |
 //! | `introspection` | of opaque tokens: `{ url, client_id, client_secret = { env } or { file } }`, `answers_for_one_issuer` |
 //! | `open_to_every_tenant` | `"danger"`: of a template, whoever opens an account there |
+//!
+//! # Caveats
+//!
+//! - **A credential older than `lifetime_only` is refused** with `context_expired`, also where its
+//!   `exp` is later. Let it be no shorter than the lifetime of the access tokens, and no shorter in
+//!   the services inside: they count from the same time, and answer 503.
+//! - **Without `signing_key` each process signs with a key of its own**, and what one instance of
+//!   an edge minted is unknown to services that know the keys of another.
+//! - **No witness is required of a file.** What names a tenant and is not declared is not compared.
+//! - The file is read once. What changes in it counts after a restart.
+//!
+//! # Example
+//!
+//! [`AuthenticateLayer::from_config`] is all of an edge that calls nobody. Services inside verify
+//! what it minted, so they need its keys, which are published outside the layer:
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use axum::{Router, routing::get};
+//! use throughline_identity::EdgeConfig;
+//! use throughline_identity::discovery::Startup;
+//!
+//! # async fn start() -> Result<(), Box<dyn std::error::Error>> {
+//! let config = EdgeConfig::read("throughline.toml")?;
+//! let (tokens, issuers) = (config.tokens().clone(), config.issuers().clone());
+//! let edge = config.into_builder().build()?; // code may add to it: memberships, API keys
+//! issuers.load(Startup::Wait { time: Duration::from_secs(30) }).await?;
+//!
+//! let app: Router = Router::new()
+//!     .route("/t/{tenant}/orders", get(|| async { "orders" }))
+//!     .layer(edge)
+//!     .route("/jwks.json", get(move || async move { tokens.jwks() }));
+//! # let _ = app;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What is accepted and refused of a file: [`EdgeConfig`].
 
 mod build;
 mod error;
@@ -125,7 +168,7 @@ pub struct EdgeConfig {
 }
 
 impl EdgeConfig {
-    /// Reads a file. What it names by a relative path is beside it.
+    /// Reads a file, and fetches nothing. What it names by a relative path is beside it.
     ///
     /// # Errors
     ///
@@ -182,7 +225,28 @@ impl EdgeConfig {
         self.wait_for_keys
     }
 
-    /// A layer as the file says, to be changed further in code.
+    /// A layer as the file says, once the keys are there: what [`AuthenticateLayer::from_config`]
+    /// does with a file. Take the [keys](EdgeConfig::tokens) for the services inside first.
+    ///
+    /// # Errors
+    ///
+    /// The layer cannot be built so, or keys could not be had in time.
+    pub async fn start(self) -> Result<AuthenticateLayer, EdgeConfigError> {
+        let wait_for_keys = self.wait_for_keys;
+        // Nobody waits for keys to be told of a slip of the pen.
+        let built = self.into_builder().build();
+        let layer = built.map_err(EdgeConfigError::layer)?;
+        if wait_for_keys {
+            let loaded = layer.issuers().load(Startup::Wait { time: STARTUP_TIME });
+            loaded
+                .await
+                .map_err(|error| EdgeConfigError::keys(&error))?;
+        }
+        Ok(layer)
+    }
+
+    /// A layer as the file says, to be changed further in code. Keys are fetched with the first
+    /// request, or by [`Issuers::load`], whatever [`EdgeConfig::waits_for_keys`] says.
     pub fn into_builder(self) -> AuthenticateBuilder {
         let Self {
             issuers,
@@ -226,23 +290,20 @@ impl EdgeConfig {
 }
 
 impl AuthenticateLayer {
-    /// A layer as the file says. Waits for the keys of every issuer, unless the file says
+    /// A layer as the file says, once the keys are there. Waits up to 30 s for the keys of every issuer, unless the file says
     /// `wait_for_keys = false`: then requests that come before them wait, and are refused with
     /// [`Reason::KeysUnavailable`](throughline_core::Reason) where they do not come.
     ///
+    /// Where services inside need the keys of this edge, or code adds to the file, take the steps
+    /// one by one: see the [module](crate::config).
+    ///
     /// # Errors
     ///
-    /// As for [`EdgeConfig::read`]; or keys could not be had.
+    /// As for [`EdgeConfig::read`]; the layer cannot be built so; or keys could not be had in time.
     pub async fn from_config(path: impl AsRef<Path>) -> Result<Self, EdgeConfigError> {
         let path = path.as_ref();
-        let config = EdgeConfig::read(path)?;
-        if config.wait_for_keys {
-            let loaded = config.issuers.load(Startup::Wait { time: STARTUP_TIME });
-            let loaded = loaded.await;
-            loaded.map_err(|error| EdgeConfigError::keys(&error).in_file(path))?;
-        }
-        let built = config.into_builder().build();
-        built.map_err(|error| EdgeConfigError::layer(error).in_file(path))
+        let started = EdgeConfig::read(path)?.start().await;
+        started.map_err(|error| error.in_file(path))
     }
 }
 

@@ -269,6 +269,29 @@ fn a_signing_key_is_named_and_never_shown() {
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_slip_of_the_pen_is_told_before_any_key_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("throughline.toml");
+    // Nobody listens there, so waiting for its keys takes all the time there is.
+    let away = WORKOS.replace("workos-authkit", "rfc9068").replace(
+        "client_id = \"client_01J\"",
+        "issuer = \"http://127.0.0.1:1\"",
+    );
+    std::fs::write(&path, format!("{away}[edge]\nexempt = [\"health\"]\n")).unwrap();
+    let error = AuthenticateLayer::from_config(&path).await.unwrap_err();
+    assert!(error.to_string().contains("exempt path"), "{error}");
+    std::fs::write(&path, format!("{away}[edge]\nexempt = [\"/health\"]\n")).unwrap();
+    let error = AuthenticateLayer::from_config(&path).await.unwrap_err();
+    assert!(
+        error.to_string().contains("keys are not at hand"),
+        "{error}"
+    );
+    let lazy = format!("{away}[edge]\nwait_for_keys = false\n");
+    std::fs::write(&path, lazy).unwrap();
+    AuthenticateLayer::from_config(&path).await.unwrap();
+}
+
 #[test]
 fn an_error_names_the_file() {
     let folder = tempfile::tempdir().unwrap();

@@ -7,6 +7,29 @@
 //!    (RFC 6750 §2: one method in each request).
 //! 2. A source that rejects ends it: what cannot be read is not absent.
 //! 3. The credential is taken out of the request before the handler runs, and is forwarded nowhere.
+//!
+//! # Caveat
+//!
+//! What a [`CredentialSource::custom`] found stays in the request, as nothing says where it was: take
+//! it out behind the layer, before anything is forwarded.
+//!
+//! # Example
+//!
+//! ```
+//! use throughline_core::Reason;
+//! use throughline_identity::credential::{CredentialSource, Found, Token};
+//!
+//! // Absent is for others to answer; twice, or unreadable, is refused.
+//! let api_key = CredentialSource::custom("field `x-api-key`", |request| {
+//!     let mut values = request.headers().get_all("x-api-key").iter();
+//!     match (values.next(), values.next()) {
+//!         (None, _) => Found::NotApplicable,
+//!         (Some(one), None) => Found::Token(Token::new(one.as_bytes().to_vec())),
+//!         (Some(_), Some(_)) => Found::Rejected(Reason::ContextAmbiguous.into()),
+//!     }
+//! });
+//! # let _ = api_key;
+//! ```
 
 mod bearer;
 mod cookie;

@@ -22,6 +22,11 @@
 //! [`Profile::keys`] knows for each vendor where its keys are. [`Issuers::load`] says whether a
 //! process waits for them when it starts.
 //!
+//! # Caveat
+//!
+//! Whoever can answer for the issuer's host name, by a certificate that the system trusts, publishes
+//! its keys. Addresses are checked, and what stands behind them is TLS's to say.
+//!
 //! # Example
 //!
 //! ```no_run

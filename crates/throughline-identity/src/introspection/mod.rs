@@ -12,6 +12,11 @@
 //!    nobody has seen the proof (RFC 9449 §7.2).
 //! 4. **No answer is none.** Another status than 200, HTML, or what is no JSON: `keys_unavailable`.
 //!
+//! # Caveat
+//!
+//! A token that was withdrawn goes on for as long as the last answer counts
+//! ([`OpaqueBuilder::with_max_age`](crate::opaque::OpaqueBuilder::with_max_age)).
+//!
 //! # Example
 //!
 //! ```no_run

@@ -194,6 +194,9 @@ impl IssuerBuilder {
         if self.audience.as_ref().is_some_and(Audience::is_impossible) {
             problems.push("its audience is empty, so nobody can pass".to_owned());
         }
+        if self.max_lifetime.is_zero() {
+            problems.push("its credentials may live for 0 s, so nobody can pass".to_owned());
+        }
         let tenancy = self
             .tenancy
             .or_else(|| self.profile.tenant_claim().map(Tenancy::claim));

@@ -13,6 +13,15 @@
 //!
 //! [`Issuers`] takes several. The issuer that a credential names, unverified, selects whose keys
 //! must vouch for it, and nothing else is read of it before they did.
+//!
+//! # Caveat
+//!
+//! Whoever holds a key of an issuer is that issuer, for all of its tenants. What it can do is bounded
+//! by its tenants, kinds and attributes only, so list what it may say.
+//!
+//! # Example
+//!
+//! See [`Issuer`] for one, and the [crate] for a credential that is accepted and one that is not.
 
 mod builder;
 mod error;

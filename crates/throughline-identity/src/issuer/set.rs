@@ -194,6 +194,10 @@ impl Issuers {
         if status == KeysStatus::NotLoaded || status == KeysStatus::TooOld {
             return Some(keys.ready());
         }
+        // They came between the refusal and this question.
+        if !unknown && status == KeysStatus::Ready {
+            return Some(keys.ready());
+        }
         // Whoever published a set without a usable key may have mended it since.
         (unknown || status == KeysStatus::NoUsableKey)
             .then(|| keys.refresh_for_unknown())

@@ -3,6 +3,26 @@
 //! A profile says which `typ` and algorithms its issuer uses, which claims are always there, how
 //! kinds are told apart, and for each kind which claim is the subject, the actor, the session and
 //! the authority. Where it is the user's decision (audience, tenants), it says nothing.
+//!
+//! # Caveat
+//!
+//! A profile knows what its vendor documents. Claims that an administrator adds mean what the
+//! administrator says, so none is read unless the configuration names it.
+//!
+//! # Example
+//!
+//! ```
+//! use throughline_identity::Profile;
+//!
+//! let authkit = Profile::by_name("workos-authkit").ok_or("there is one")?;
+//! assert_eq!(authkit.tenant_claim(), Some("org_id"));
+//! assert!(!authkit.names(Some("client_01J")).is_empty());
+//!
+//! // A name that depends on the client is not guessed, and no profile is found by half its name.
+//! assert!(authkit.names(None).is_empty());
+//! assert!(Profile::by_name("workos").is_none());
+//! # Ok::<(), &str>(())
+//! ```
 
 mod generic;
 mod platforms;

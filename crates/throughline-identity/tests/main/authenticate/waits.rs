@@ -14,9 +14,9 @@ use throughline_jose::KeySource;
 use throughline_jose::source::{FetchError, FetchErrorKind, FetchLimits, Fetched};
 use tower::{Layer as _, Service, ServiceExt as _};
 
-use super::{Handler, How, Mint, NAME, bearer, edge, fronts, get, issuers, send, usual};
+use super::{Handler, How, Mint, NAME, bearer, edge, fronts, get, issuers, send, signed, usual};
 use crate::issuers::{claims, issuer};
-use crate::kit::{Key, jwks, one};
+use crate::kit::{Key, NOW, jwks, now, one, set};
 
 #[tokio::test]
 async fn a_token_service_elsewhere_is_waited_for() {
@@ -215,4 +215,40 @@ async fn the_instance_that_was_ready_is_the_one_that_is_called() {
         assert_eq!(called.len(), 3);
         assert!(called.iter().all(|(_, ready)| *ready), "{called:?}");
     }
+}
+
+#[tokio::test]
+async fn a_credential_that_nobody_behind_would_believe_is_refused_so_that_its_client_renews() {
+    let (mint, handler) = (Mint::new(How::AtOnce), Handler::new());
+    // The domain of these tests believes what is an hour old.
+    let old = one(issuer("one", NAME)
+        .with_keys(set(&[&Key::ed(0)]))
+        .with_max_lifetime(Duration::from_secs(3 * 3600)));
+    let aged = |age: u64| {
+        let mut claims = claims(NAME, "acme");
+        claims["iat"] = (NOW - age).into();
+        claims["exp"] = (NOW + 600).into();
+        format!("Bearer {}", signed(&claims))
+    };
+    for (front, app) in fronts(&edge(old, &mint).build().unwrap(), &handler) {
+        let sent = async |age| send(&app, get("/orders", &[("authorization", &aged(age))])).await;
+        sent(3600).await.assert_served(front);
+        sent(3601)
+            .await
+            .assert_refused(Reason::ContextExpired, front);
+    }
+}
+
+/// A request is refused for want of keys, and they arrive before anybody asks whether to wait.
+#[tokio::test(start_paused = true)]
+async fn keys_that_come_between_a_refusal_and_the_wait_are_looked_at() {
+    let issuers = one(issuer("one", NAME).with_keys(set(&[&Key::ed(0)])));
+    let unavailable = Reason::KeysUnavailable.into();
+    let token = signed(&claims(NAME, "acme"));
+    let wait = issuers.keys_wait(token.as_bytes(), &unavailable);
+    wait.expect("they are there now").await;
+    assert!(issuers.verify(token.as_bytes(), now()).is_ok());
+    // What no key can mend is worth no wait.
+    let invalid = Reason::SignatureInvalid.into();
+    assert!(issuers.keys_wait(token.as_bytes(), &invalid).is_none());
 }
