@@ -1,7 +1,10 @@
 //! Development tasks, started as `cargo xtask TASK`.
 
 mod bench;
+mod fuzz;
 mod lint;
+mod mutants;
+mod prepare;
 mod run;
 mod test;
 
@@ -20,6 +23,13 @@ Tasks of this repository.
                                       --json prints the figures as the last line,
                                       --quick only shows that it works,
                                       --only runs one row for ten seconds, for a profiler
+  cargo xtask mutants [--quick] [--package NAME] [--file FILE]… [--shard K/N] [--jobs N] [--iterate]
+                                      whether the tests notice small changes of the code: hours
+                                      for all of it, --quick takes one file, --iterate goes on
+                                      where the last run ended
+  cargo xtask fuzz [--seconds N] [--only TARGET]… [--keep]
+                                      lets each fuzzer run for a while (60 s) and fails on a finding;
+                                      --keep minimises what was reached into the repository's corpus
   cargo xtask help                    this text
 ";
 
@@ -30,6 +40,8 @@ fn main() -> ExitCode {
         ["test"] => test::run(),
         ["lint", rest @ ..] => lint::run(rest),
         ["bench", rest @ ..] => bench::run(rest),
+        ["mutants", rest @ ..] => mutants::run(rest),
+        ["fuzz", rest @ ..] => fuzz::run(rest),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             Ok(true)
