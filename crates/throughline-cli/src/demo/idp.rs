@@ -5,6 +5,7 @@
 //! own choice, here `org`. It believes whoever says who they are, which a real one must not.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -44,7 +45,6 @@ const LIFETIME: Duration = Duration::from_secs(60 * 60);
 #[derive(Clone, Debug)]
 pub(super) struct Idp(Arc<Shared>);
 
-#[derive(Debug)]
 struct Shared {
     signer: Signer,
     /// What the edge proves itself with when it asks about an opaque token.
@@ -52,6 +52,15 @@ struct Shared {
     /// What stands behind opaque tokens.
     opaque: Mutex<HashMap<String, Value>>,
     answers: AtomicBool,
+}
+
+/// Without the secret, and without what could be used instead of it.
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("signer", &self.signer)
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Deserialize)]

@@ -1,6 +1,8 @@
 //! Everybody else who comes to the edge: by other providers, for other reasons, with other kinds of
 //! credential than a user of the first one.
 
+use std::fmt;
+
 use super::edge::SESSION_COOKIE;
 use super::idp::Idp;
 use super::net::Failure;
@@ -13,7 +15,7 @@ use super::{api_keys, hooli, workos};
 const MACHINE: &str = "nightly-report";
 
 /// Somebody with a credential.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Visitor {
     pub(super) name: &'static str,
     pub(super) tenant: &'static str,
@@ -21,6 +23,17 @@ pub(super) struct Visitor {
     /// Whether it is in the browser's cookie, or else a bearer credential.
     pub(super) is_cookie: bool,
     pub(super) who: Who,
+}
+
+/// Without the credential.
+impl fmt::Debug for Visitor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Visitor")
+            .field("name", &self.name)
+            .field("tenant", &self.tenant)
+            .field("who", &self.who)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Whom every hop must see.

@@ -28,8 +28,7 @@ impl Fixture {
             .enable_all()
             .build()
             .unwrap();
-        let [workforce, partners] =
-            ["a", "b"].map(|kid| TestKey::generate().with_kid(kid));
+        let [workforce, partners] = ["a", "b"].map(|kid| TestKey::generate().with_kid(kid));
         let listen = |key: &TestKey| {
             runtime
                 .block_on(KeyServer::new(key.clone()).listen())
@@ -161,7 +160,10 @@ fn credentials_are_accepted_and_refused_by_issuer() {
     assert_eq!(lines[0]["dropped"], json!(["plan"]), "billing owns it");
     assert_eq!(lines[1]["principal"], "partners/initech/ada");
     for secret in tokens.iter().filter(|token| token.len() > 100) {
-        assert!(!errors.contains(secret.get(..40).unwrap()), "a token is in the errors");
+        assert!(
+            !errors.contains(secret.get(..40).unwrap()),
+            "a token is in the errors"
+        );
     }
 
     let (code, lines, errors) = fixture.verify(&tokens[..2]);

@@ -119,7 +119,12 @@ fn no_piece_of_a_token_is_logged_wherever_a_client_puts_it() {
         // Whole, cut at its end, and cut at its front.
         let (_, headless) = token.split_once('.').unwrap();
         let (_, signature) = headless.split_once('.').unwrap();
-        for token in [token, token.get(..token.len() - 20).unwrap(), headless, signature] {
+        for token in [
+            token,
+            token.get(..token.len() - 20).unwrap(),
+            headless,
+            signature,
+        ] {
             // In the right place, and in wrong ones beside what is honest.
             let alone = [
                 format!("txn-token: {token}"),
