@@ -57,7 +57,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<bool, Error> {
             found: work.join("found").join(name),
         };
         fuzzer.unpack()?;
-        let row = fuzzer.fuzz(options.seconds)?;
+        let row = fuzzer.fuzz(options.seconds, options.seed)?;
         findings.extend(row.finding.clone());
         rows.push(row);
         if options.keep {
@@ -89,6 +89,8 @@ pub(crate) fn run(arguments: &[&str]) -> Result<bool, Error> {
 
 struct Options {
     seconds: u32,
+    /// The same inputs in the same order, for a machine that must not find by chance.
+    seed: Option<u32>,
     targets: Vec<(&'static str, u32)>,
     keep: bool,
 }
@@ -97,6 +99,7 @@ impl Options {
     fn read(arguments: &[&str]) -> Result<Self, Error> {
         let mut options = Self {
             seconds: 60,
+            seed: None,
             targets: Vec::new(),
             keep: false,
         };
@@ -110,6 +113,10 @@ impl Options {
                 }
                 ["--seconds", seconds, rest @ ..] => {
                     options.seconds = seconds.parse()?;
+                    rest
+                }
+                ["--seed", seed, rest @ ..] => {
+                    options.seed = Some(seed.parse()?);
                     rest
                 }
                 ["--only", name, rest @ ..] => {
@@ -271,7 +278,7 @@ impl Fuzzer {
         command
     }
 
-    fn fuzz(&self, seconds: u32) -> Result<Row, Error> {
+    fn fuzz(&self, seconds: u32, seed: Option<u32>) -> Result<Row, Error> {
         println!("\n>>> {} for {seconds} s", self.name);
         let mut command = self.command();
         let dictionary = root().join(FOLDER).join("dictionaries");
@@ -281,6 +288,9 @@ impl Fuzzer {
             .arg(format!("-dict={}", dictionary.display()))
             .arg("-print_final_stats=1")
             .arg(&self.inputs);
+        if let Some(seed) = seed {
+            command.arg(format!("-seed={seed}"));
+        }
         let output = command.output()?;
         let log = String::from_utf8_lossy(&output.stderr);
         let statistic = |name: &str| {

@@ -27,7 +27,7 @@ Tasks of this repository.
                                       whether the tests notice small changes of the code: hours
                                       for all of it, --quick takes one file, --iterate goes on
                                       where the last run ended
-  cargo xtask fuzz [--seconds N] [--only TARGET]… [--keep]
+  cargo xtask fuzz [--seconds N] [--seed N] [--only TARGET]… [--keep]
                                       lets each fuzzer run for a while (60 s) and fails on a finding;
                                       --keep minimises what was reached into the repository's corpus
   cargo xtask help                    this text

@@ -188,7 +188,9 @@ fn split<'a>(
     if document.len() > policy.max_document_bytes() {
         return Err(KeySetErrorKind::TooLarge.into());
     }
-    let top: Top<'a> = serde_json::from_slice(document).map_err(|_| KeySetErrorKind::NotJson)?;
+    // RFC 8259 §8.1. Left to the parser, a member that nobody reads may hold any bytes.
+    let text = str::from_utf8(document).map_err(|_| KeySetErrorKind::NotJson)?;
+    let top: Top<'a> = serde_json::from_str(text).map_err(|_| KeySetErrorKind::NotJson)?;
     if top.repeated {
         return Err(KeySetErrorKind::RepeatedMember.into());
     }

@@ -766,6 +766,19 @@ fn one_bad_key_costs_only_itself() {
     );
 }
 
+/// RFC 8259 §8.1, in a member that nobody reads too.
+#[test]
+fn bytes_that_are_no_text_are_no_key_set() {
+    let set = document(&[ed25519()]).replacen('{', r#"{"note": "~", "#, 1);
+    let policy = AdmissionPolicy::new();
+    assert_eq!(KeySet::parse(set.as_bytes(), &policy).unwrap().len(), 1);
+    let mut bytes = set.into_bytes();
+    let tilde = bytes.iter().position(|byte| *byte == b'~').unwrap();
+    bytes[tilde] = 0xff;
+    let error = KeySet::parse(&bytes, &policy).unwrap_err();
+    assert_eq!(error.kind(), KeySetErrorKind::NotJson);
+}
+
 #[test]
 fn what_is_no_key_set_fails_as_a_whole() {
     use KeySetErrorKind as K;
