@@ -1,6 +1,5 @@
 //! Scopes: sets of scope tokens with literal, wildcard and opaque members.
 
-use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt;
 
@@ -58,18 +57,34 @@ impl Scope {
         Ok(if sorted {
             Self(text.into())
         } else {
-            Self::from_tokens(text.split(' ').collect())
+            Self(distinct(text.split(' ')).join(" ").into())
         })
     }
 
-    fn from_tokens(tokens: BTreeSet<&str>) -> Self {
-        Self(
-            tokens
-                .into_iter()
-                .collect::<Vec<_>>()
-                .join(" ")
-                .into_boxed_str(),
-        )
+    /// Takes scope tokens, in whatever order and however often each is there.
+    ///
+    /// ```
+    /// use throughline_core::grant::Scope;
+    ///
+    /// let scope = Scope::from_tokens(["profile", "orders.read", "profile"])?;
+    /// assert_eq!(scope.as_str(), "orders.read profile");
+    ///
+    /// // A token with a blank in it would be read as two.
+    /// assert!(Scope::from_tokens(["viewer orders.read"]).is_err());
+    /// # Ok::<(), throughline_core::grant::ScopeError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A token is malformed, or there are more than [`Scope::MAX_TOKENS`] different ones.
+    pub fn from_tokens<'t>(tokens: impl IntoIterator<Item = &'t str>) -> Result<Self, ScopeError> {
+        let distinct = distinct(tokens);
+        let well_formed = distinct.iter().all(|token| form(token).is_some());
+        if well_formed && distinct.len() <= Self::MAX_TOKENS {
+            Ok(Self(distinct.join(" ").into()))
+        } else {
+            Err(ScopeError(()))
+        }
     }
 
     /// The tokens, sorted.
@@ -104,17 +119,17 @@ impl Scope {
     /// The greatest scope that both cover.
     #[must_use]
     pub fn meet(&self, other: &Self) -> Self {
-        let mut tokens = BTreeSet::new();
+        let mut tokens = Vec::new();
         for one in self.tokens() {
             for two in other.tokens() {
                 if covers(one, two) {
-                    tokens.insert(two);
+                    tokens.push(two);
                 } else if covers(two, one) {
-                    tokens.insert(one);
+                    tokens.push(one);
                 }
             }
         }
-        Self::from_tokens(tokens)
+        Self(distinct(tokens).join(" ").into())
     }
 }
 
@@ -122,6 +137,14 @@ impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// Sorted, each once.
+fn distinct<'t>(tokens: impl IntoIterator<Item = &'t str>) -> Vec<&'t str> {
+    let mut tokens: Vec<&str> = tokens.into_iter().collect();
+    tokens.sort_unstable();
+    tokens.dedup();
+    tokens
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -187,6 +210,23 @@ impl Error for ScopeError {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tokens_are_taken_one_by_one_and_each_is_one() {
+        let of = |tokens: &[&str]| Scope::from_tokens(tokens.iter().copied());
+        assert_eq!(of(&[]), Ok(Scope::default()));
+        assert_eq!(of(&["b", "a", "b"]), Ok(Scope("a b".into())));
+        for odd in ["", "a b", "*", "a.*.b", " "] {
+            assert_eq!(of(&["a", odd]), Err(ScopeError(())), "{odd}");
+        }
+        let many: Vec<String> = (0..=Scope::MAX_TOKENS).map(|n| format!("t{n}")).collect();
+        let mut many: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert!(of(&many).is_err());
+        assert!(of(&many[1..]).is_ok());
+        // One that is there twice counts once.
+        many[0] = many[1];
+        assert!(of(&many).is_ok());
+    }
 
     #[test]
     fn coverage_is_by_segments() {
