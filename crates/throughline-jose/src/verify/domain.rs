@@ -7,7 +7,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
-use arc_swap::ArcSwapOption;
 use throughline_core::context::{Vouch, Vouched};
 use throughline_core::freshness::Freshness;
 use throughline_core::hop::{self, TokenPolicy};
@@ -16,7 +15,8 @@ use throughline_core::time::{Clock, Timestamp};
 use throughline_core::{Reason, Refusal, TrustDomainName, Verified};
 
 use super::cache::{CacheMetrics, TokenCache};
-use super::envelope::{Envelope, ReadHeader, TokenType};
+use super::envelope::TokenType;
+use super::header::KnownHeaders;
 use crate::clock::SystemClock;
 use crate::source::{KeySource, KeyWait, Keys, KeysError, KeysStatus};
 
@@ -63,14 +63,13 @@ use crate::source::{KeySource, KeyWait, Keys, KeysError, KeysStatus};
 #[derive(Clone)]
 pub struct TrustDomain {
     policy: TokenPolicy,
-    types: TokenType,
     keys: Arc<[Keys]>,
     freshness: Freshness,
     clock: Arc<dyn Clock>,
     cache_capacity: usize,
     cache: Arc<TokenCache>,
-    /// The last header of a genuine token: most tokens of a signer have one and the same.
-    header: Arc<ArcSwapOption<ReadHeader>>,
+    /// Of its own for each type of token that is demanded.
+    headers: Arc<KnownHeaders>,
 }
 
 /// A trust domain that still needs keys.
@@ -110,13 +109,12 @@ impl TrustDomainWithKeys {
     pub fn with_freshness(self, freshness: Freshness) -> TrustDomain {
         TrustDomain {
             policy: TokenPolicy::new(self.name),
-            types: TokenType::Transaction,
             keys: self.keys.into(),
             freshness,
             clock: Arc::new(SystemClock),
             cache_capacity: TrustDomain::DEFAULT_CACHE_CAPACITY,
             cache: Arc::new(TokenCache::new(TrustDomain::DEFAULT_CACHE_CAPACITY)),
-            header: Arc::default(),
+            headers: Arc::new(KnownHeaders::new(TokenType::Transaction)),
         }
     }
 }
@@ -165,10 +163,9 @@ impl TrustDomain {
     #[must_use]
     pub fn with_token_type(self, types: TokenType) -> Self {
         Self {
-            types,
             cache: Arc::new(TokenCache::new(self.cache_capacity)),
             // A header that was read for another type of token proves nothing about this one.
-            header: Arc::default(),
+            headers: Arc::new(KnownHeaders::new(types)),
             ..self
         }
     }
@@ -320,8 +317,7 @@ struct Signatures<'d>(&'d TrustDomain);
 impl Vouch for Signatures<'_> {
     fn vouch(&self, token: &[u8]) -> Result<(Vec<u8>, Vouched), Refusal> {
         let domain = self.0;
-        let known = domain.header.load();
-        let envelope = Envelope::read_knowing(token, domain.types, known.as_ref())?;
+        let envelope = domain.headers.read(token)?;
         // Read before the keys: if a set changes meanwhile, the entry is born dead, never stale.
         let generation = domain.keys.iter().map(|keys| keys.current().generation());
         let generation = generation.fold(0_u64, u64::wrapping_add);
@@ -339,13 +335,7 @@ impl Vouch for Signatures<'_> {
             };
             match envelope.open(key) {
                 Ok(payload) => {
-                    // Only of tokens that are genuine, so that rubbish does not replace it.
-                    if !known
-                        .as_ref()
-                        .is_some_and(|known| Arc::ptr_eq(known, envelope.header()))
-                    {
-                        domain.header.store(Some(Arc::clone(envelope.header())));
-                    }
+                    domain.headers.keep(&envelope);
                     let vouched = Vouched {
                         key: *key.thumbprint().as_bytes(),
                         generation,

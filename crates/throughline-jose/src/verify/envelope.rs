@@ -1,35 +1,24 @@
 //! The envelope of a compact JWS (RFC 7515 §7.1), read without believing it.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use memchr::{memchr, memrchr};
 use throughline_core::refusal::shown;
-use throughline_core::{Reason, Refusal, json};
+use throughline_core::{Reason, Refusal};
 
+use super::header::ReadHeader;
 use crate::algorithm::Algorithm;
-use crate::keys::{MAX_KID_LEN, VerifyingKey};
+use crate::keys::VerifyingKey;
 
 /// The longest token that is looked at, in bytes. A hop's own cap is smaller; this one protects
 /// callers that have none.
 const MAX_TOKEN_LEN: usize = 64 * 1024;
 
-/// The longest header, in bytes once decoded: room for a `kid`, and not for a certificate.
-const MAX_HEADER_LEN: usize = 2 * 1024;
-
 /// RFC 4648 §5.
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-/// Header members that change what the payload or the signature means, or bring a key along. A
-/// transaction token needs none of them (RFC 7515 §4.1.2–4.1.6 and §4.1.10–4.1.11, RFC 7797,
-/// RFC 7516).
-const DANGEROUS: [&str; 9] = [
-    "b64", "crit", "cty", "enc", "jku", "jwk", "x5c", "x5u", "zip",
-];
 
 /// Which `typ` a token must have, compared as a media type (RFC 7515 §4.1.9, RFC 8725bis §3.11).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -53,7 +42,7 @@ pub enum TokenType {
 }
 
 impl TokenType {
-    fn accepts(self, typ: Option<&str>) -> bool {
+    pub(super) fn accepts(self, typ: Option<&str>) -> bool {
         let is = |name: &str| typ.is_some_and(|typ| same_media_type(typ, name));
         match self {
             Self::Transaction => is("txntoken+jwt"),
@@ -69,11 +58,7 @@ impl TokenType {
 
 /// Header and signature are short, so the dots are sought from both ends.
 fn three_parts(token: &[u8]) -> Option<[&[u8]; 3]> {
-    let is_dot = |b: &u8| *b == b'.';
-    let (first, last) = (
-        token.iter().position(is_dot)?,
-        token.iter().rposition(is_dot)?,
-    );
+    let (first, last) = (memchr(b'.', token)?, memrchr(b'.', token)?);
     let payload = token.get(first + 1..last)?;
     if payload.contains(&b'.') {
         return None;
@@ -122,85 +107,7 @@ pub struct Envelope<'t> {
     signature: &'t [u8],
 }
 
-/// A header that was read: well-formed, harmless, and of an accepted type.
-///
-/// The same bytes read the same, so whoever verifies many tokens of one signer keeps the last one.
-pub(super) struct ReadHeader {
-    /// As it stands in the token.
-    encoded: Box<[u8]>,
-    algorithm: String,
-    typ: Option<String>,
-    kid: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Header {
-    #[serde(default, deserialize_with = "present")]
-    alg: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    typ: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    kid: Option<String>,
-    /// The members that are not read here. Flattening also keeps an array from being read as a
-    /// header, member by member in the order of this type.
-    #[serde(flatten)]
-    others: BTreeMap<String, IgnoredAny>,
-}
-
-/// A `null` is a value of the wrong type, not an absent one.
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    String::deserialize(deserializer).map(Some)
-}
-
-impl ReadHeader {
-    fn read(encoded: &[u8], expected: TokenType) -> Result<Self, Refusal> {
-        if encoded.len() > MAX_HEADER_LEN.div_ceil(3) * 4 {
-            return Err(malformed("the token's header is too large"));
-        }
-        let text = URL_SAFE_NO_PAD
-            .decode(encoded)
-            .map_err(|_| malformed("the token is not strict base64url"))?;
-        let header: Header = json::parse(&text)
-            .map_err(|error| malformed(&format!("the token's header: {error}")))?;
-        if let Some(member) = DANGEROUS
-            .into_iter()
-            .find(|name| header.others.contains_key(*name))
-        {
-            return Err(malformed(&format!(
-                "the token's header has a member `{member}`"
-            )));
-        }
-        let algorithm = header
-            .alg
-            .ok_or_else(|| malformed("the token's header has no member `alg`"))?;
-        if header
-            .kid
-            .as_ref()
-            .is_some_and(|kid| kid.len() > MAX_KID_LEN)
-        {
-            return Err(malformed("the token's `kid` is too long"));
-        }
-        let read = Self {
-            encoded: encoded.into(),
-            algorithm,
-            typ: header.typ,
-            kid: header.kid,
-        };
-        read.check_type(expected)?;
-        Ok(read)
-    }
-
-    fn check_type(&self, expected: TokenType) -> Result<(), Refusal> {
-        let typ = self.typ.as_deref();
-        if expected.accepts(typ) {
-            return Ok(());
-        }
-        let found = typ.map_or("absent".into(), |typ| shown(typ.as_bytes()));
-        Err(Refusal::new(Reason::TypeRefused).because(format!("typ is `{found}`")))
-    }
-}
-
-fn malformed(rule: &str) -> Refusal {
+pub(super) fn malformed(rule: &str) -> Refusal {
     Refusal::new(Reason::ContextMalformed).because(rule)
 }
 
@@ -212,15 +119,15 @@ impl<'t> Envelope<'t> {
     /// [`Reason::ContextMalformed`] for anything that is not a compact JWS with a harmless header;
     /// [`Reason::TypeRefused`] for another kind of token.
     pub fn read(token: &'t [u8], expected: TokenType) -> Result<Self, Refusal> {
-        Self::read_knowing(token, expected, None)
+        Self::read_knowing(token, expected, |_| None)
     }
 
-    /// As [`Envelope::read`], where `known` is a header that was read before for the same type of
-    /// token: one that stands there byte for byte is not read again.
+    /// As [`Envelope::read`], where `known` finds a header that was read before, for the same type
+    /// of token: one that stands there byte for byte is not read again.
     pub(super) fn read_knowing(
         token: &'t [u8],
         expected: TokenType,
-        known: Option<&Arc<ReadHeader>>,
+        known: impl FnOnce(&[u8]) -> Option<Arc<ReadHeader>>,
     ) -> Result<Self, Refusal> {
         if token.len() > MAX_TOKEN_LEN {
             return Err(malformed("the token is longer than any token"));
@@ -228,7 +135,7 @@ impl<'t> Envelope<'t> {
         let Some([header, payload, signature]) = three_parts(token) else {
             return Err(malformed("the token does not have three parts"));
         };
-        let known = known.filter(|known| *known.encoded == *header);
+        let known = known(header).filter(|known| *known.encoded == *header);
         // The signature may end in the middle of a byte here: that is a cut, and is told by its
         // length when the key is known.
         let header_is_strict = known.is_some() || is_strict(header);
@@ -236,7 +143,7 @@ impl<'t> Envelope<'t> {
             return Err(malformed("the token is not strict base64url"));
         }
         let header = match known {
-            Some(known) => Arc::clone(known),
+            Some(known) => known,
             None => Arc::new(ReadHeader::read(header, expected)?),
         };
         let signing_input = token
@@ -273,7 +180,7 @@ impl<'t> Envelope<'t> {
     }
 
     /// The payload, which nobody vouched for yet. It says whose keys must, and is good for nothing
-    /// else: [`Envelope::open`] yields the one to believe.
+    /// else until [`Envelope::check_signature`] passed.
     ///
     /// # Errors
     ///
@@ -295,9 +202,19 @@ impl<'t> Envelope<'t> {
     ///
     /// # Errors
     ///
+    /// As for [`Envelope::check_signature`].
+    pub fn open(&self, key: &VerifyingKey) -> Result<Vec<u8>, Refusal> {
+        self.check_signature(key)?;
+        self.danger_unverified_payload()
+    }
+
+    /// As [`Envelope::open`], for whoever has the payload already.
+    ///
+    /// # Errors
+    ///
     /// [`Reason::AlgorithmRefused`], [`Reason::ContextTruncated`], [`Reason::ContextMalformed`] for
     /// a signature that is long enough and not strict base64url, [`Reason::SignatureInvalid`].
-    pub fn open(&self, key: &VerifyingKey) -> Result<Vec<u8>, Refusal> {
+    pub fn check_signature(&self, key: &VerifyingKey) -> Result<(), Refusal> {
         if Algorithm::from_name(&self.header.algorithm) != Some(key.algorithm()) {
             return Err(Refusal::new(Reason::AlgorithmRefused).because(format!(
                 "the token says `{}`, the key is for `{}`",
@@ -305,8 +222,6 @@ impl<'t> Envelope<'t> {
                 key.algorithm()
             )));
         }
-        let not_strict =
-            |part: &str| malformed(&format!("the token's {part} is not strict base64url"));
         // Told by the length on the wire, so that a cut in the middle of a byte is seen as a cut.
         let wire_len = (key.signature_len() * 8).div_ceil(6);
         if self.signature.len() < wire_len {
@@ -317,13 +232,11 @@ impl<'t> Envelope<'t> {
         }
         let signature = URL_SAFE_NO_PAD
             .decode(self.signature)
-            .map_err(|_| not_strict("signature"))?;
+            .map_err(|_| malformed("the token's signature is not strict base64url"))?;
         if !key.verify(self.signing_input, &signature) {
             return Err(Refusal::new(Reason::SignatureInvalid));
         }
-        URL_SAFE_NO_PAD
-            .decode(self.payload)
-            .map_err(|_| not_strict("payload"))
+        Ok(())
     }
 }
 

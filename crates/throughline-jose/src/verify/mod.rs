@@ -17,12 +17,14 @@
 mod cache;
 mod domain;
 mod envelope;
+mod header;
 
 pub use self::cache::{CacheMetrics, Cached, TokenCache};
 pub use self::domain::{
     DomainKeysWait, TrustDomain, TrustDomainError, TrustDomainWithKeys, TrustDomainWithoutKeys,
 };
 pub use self::envelope::{Envelope, TokenType};
+pub use self::header::KnownHeaders;
 
 #[cfg(test)]
 mod tests;
