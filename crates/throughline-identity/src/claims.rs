@@ -3,6 +3,10 @@
 //! A claim is absent, or it has the type that is asked for, or it is refused. `null` is not
 //! absence: whoever wrote it meant to say something and did not. Nothing here has a default.
 
+use std::fmt;
+use std::ops::Range;
+
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 use throughline_core::refusal::shown;
 use throughline_core::time::Timestamp;
@@ -24,25 +28,41 @@ use throughline_core::{Place, Reason, Refusal, json};
 /// # Ok::<(), throughline_core::Refusal>(())
 /// ```
 #[derive(Clone)]
-pub struct Claims(Map<String, Value>);
+pub struct Claims {
+    /// One behind the other.
+    names: String,
+    /// The place of each name, once, and its value. A credential has few: looking through them is
+    /// quicker than a tree.
+    values: Vec<(Range<usize>, Value)>,
+}
 
 impl Claims {
+    /// Room for what most credentials bring.
+    fn empty() -> Self {
+        Self {
+            names: String::with_capacity(128),
+            values: Vec::with_capacity(16),
+        }
+    }
+
     /// Reads a JSON object, strictly ([`throughline_core::json`]).
     ///
     /// # Errors
     ///
     /// [`Reason::ClaimInvalid`] for anything else.
     pub fn read(text: &[u8]) -> Result<Self, Refusal> {
-        json::parse(text).map(Self).map_err(|error| {
-            Refusal::new(Reason::ClaimInvalid).because(format!("the claims: {error}"))
-        })
+        json::parse(text)
+            .map(|Strict(claims)| claims)
+            .map_err(|error| {
+                Refusal::new(Reason::ClaimInvalid).because(format!("the claims: {error}"))
+            })
     }
 
     /// The value at `path`: a claim, or members of objects in it joined by `/`.
     #[must_use]
     pub fn at(&self, path: &str) -> Option<&Value> {
         // Providers such as Kubernetes have names with a slash in them.
-        found(&self.0, path).into_iter().next()
+        self.meanings(path).first
     }
 
     /// As [`Claims::at`], where no second value could be meant. A claim `act/sub` beside `act` is
@@ -52,11 +72,45 @@ impl Claims {
     ///
     /// [`Reason::ClaimInvalid`] when `path` leads to two values.
     pub(crate) fn only(&self, path: &str) -> Result<Option<&Value>, Refusal> {
-        match *found(&self.0, path) {
-            [] => Ok(None),
-            [value] => Ok(Some(value)),
-            [..] => Err(invalid(path, "stands there twice, as a name and as a path")),
+        match self.meanings(path) {
+            Meanings { several: true, .. } => {
+                Err(invalid(path, "stands there twice, as a name and as a path"))
+            }
+            Meanings { first, .. } => Ok(first),
         }
+    }
+
+    /// What `path` could mean, the longest name first.
+    fn meanings(&self, path: &str) -> Meanings<'_> {
+        let mut meanings = Meanings::default();
+        meanings.extend(self.own(path));
+        if !path.as_bytes().contains(&b'/') {
+            return meanings;
+        }
+        for (name, rest) in splits(path) {
+            if let Some(below) = self.own(name).and_then(Value::as_object) {
+                meanings.extend_below(below, rest);
+            }
+        }
+        meanings
+    }
+
+    /// The claim of exactly that name.
+    fn own(&self, name: &str) -> Option<&Value> {
+        let is = |own: &Range<usize>| {
+            let own = self.names.as_bytes().get(own.clone()).unwrap_or_default();
+            // Names are short. In place, and most differ in their first bytes.
+            own.len() == name.len() && own.iter().zip(name.as_bytes()).all(|(one, two)| one == two)
+        };
+        let mut values = self.values.iter();
+        values.find_map(|(own, value)| is(own).then_some(value))
+    }
+
+    /// `name` is new.
+    fn insert(&mut self, name: &str, value: Value) {
+        let start = self.names.len();
+        self.names.push_str(name);
+        self.values.push((start..self.names.len(), value));
     }
 
     /// A text.
@@ -169,43 +223,117 @@ impl Claims {
 
     /// Fills in a claim that is absent. One that is there stays, of whatever type.
     pub(crate) fn or_insert(mut self, name: &str, value: impl Into<Value>) -> Self {
-        if !self.0.contains_key(name) {
-            self.0.insert(name.to_owned(), value.into());
+        if self.own(name).is_none() {
+            self.insert(name, value.into());
         }
         self
     }
 
-    /// The names of the claims.
+    /// The names of the claims, as they stand there.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+        let names = self.values.iter();
+        names.filter_map(|(name, _)| self.names.get(name.clone()))
     }
 }
 
 /// The members of an object that was read strictly.
 impl From<Map<String, Value>> for Claims {
     fn from(members: Map<String, Value>) -> Self {
-        Self(members)
+        let mut claims = Self::empty();
+        for (name, value) in members {
+            claims.insert(&name, value);
+        }
+        claims
+    }
+}
+
+/// For [`json::parse`] alone, which lets no name stand there twice.
+struct Strict(Claims);
+
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = Strict;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Strict, A::Error> {
+                let mut claims = Claims::empty();
+                while let Some(name) = members.next_key_seed(Name(&mut claims.names))? {
+                    claims.values.push((name, members.next_value()?));
+                }
+                Ok(Strict(claims))
+            }
+        }
+
+        deserializer.deserialize_map(Object)
+    }
+}
+
+/// Puts a name behind the others, and says where.
+struct Name<'n>(&'n mut String);
+
+impl<'de> DeserializeSeed<'de> for Name<'_> {
+    type Value = Range<usize>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Name<'_> {
+    type Value = Range<usize>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        let start = self.0.len();
+        self.0.push_str(name);
+        Ok(start..self.0.len())
     }
 }
 
 /// The names, and never the values: they are about people.
-impl std::fmt::Debug for Claims {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+impl fmt::Debug for Claims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.names()).finish()
     }
 }
 
-/// Every value that `path` could mean, the longest name first.
-fn found<'v>(object: &'v Map<String, Value>, path: &str) -> Vec<&'v Value> {
-    let mut values: Vec<&Value> = object.get(path).into_iter().collect();
-    for (at, _) in path.match_indices('/').rev() {
-        if let (Some(name), Some(rest)) = (path.get(..at), path.get(at + 1..))
-            && let Some(below) = object.get(name).and_then(Value::as_object)
-        {
-            values.extend(found(below, rest));
+/// What a path could mean.
+#[derive(Default)]
+struct Meanings<'v> {
+    first: Option<&'v Value>,
+    several: bool,
+}
+
+impl<'v> Meanings<'v> {
+    fn extend(&mut self, value: Option<&'v Value>) {
+        self.several |= self.first.is_some() && value.is_some();
+        self.first = self.first.or(value);
+    }
+
+    /// As for the claims themselves, in an object among them.
+    fn extend_below(&mut self, object: &'v Map<String, Value>, path: &str) {
+        self.extend(object.get(path));
+        for (name, rest) in splits(path) {
+            if let Some(below) = object.get(name).and_then(Value::as_object) {
+                self.extend_below(below, rest);
+            }
         }
     }
-    values
+}
+
+/// A path as a name and the rest of it, the longest name first.
+fn splits(path: &str) -> impl Iterator<Item = (&str, &str)> {
+    let split = move |(at, _)| Some((path.get(..at)?, path.get(at + 1..)?));
+    path.match_indices('/').rev().filter_map(split)
 }
 
 pub(crate) fn missing(claim: &str) -> Refusal {

@@ -5,16 +5,17 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::Deserialize;
+use serde_json::Value;
 use throughline_core::refusal::shown;
 use throughline_core::time::Timestamp;
-use throughline_core::{Place, Reason, Refusal, Tenant, json};
+use throughline_core::{Place, Reason, Refusal, Tenant};
+use throughline_jose::TokenType;
 use throughline_jose::source::{KeyWait, KeysStatus};
-use throughline_jose::verify::{CacheMetrics, Cached, Envelope, TokenCache};
+use throughline_jose::verify::{CacheMetrics, Cached, Envelope, KnownHeaders, TokenCache};
 
 use super::unit::Issuer;
 use super::verify::trust_domain;
-use crate::claims::{Claims, missing};
+use crate::claims::{Claims, invalid, missing};
 use crate::identity::Identity;
 use crate::trust::TrustMap;
 
@@ -22,8 +23,9 @@ use crate::trust::TrustMap;
 ///
 /// Verifying does these steps in this order:
 ///
-/// 1. The envelope is read: a compact JWS with a harmless header.
-/// 2. The issuer that the credential names selects whose keys must vouch. Nobody is believed yet.
+/// 1. The envelope is read: a compact JWS with a harmless header; and the claims: strict JSON.
+/// 2. The issuer that the credential names selects whose keys must vouch. Nobody is believed yet,
+///    and no other claim is looked at.
 /// 3. Its `typ` is one of that issuer's profile.
 /// 4. The key is this issuer's, of an allowed algorithm, and the signature is good.
 /// 5. Issuer, audience, times, required claims.
@@ -34,6 +36,8 @@ use crate::trust::TrustMap;
 pub struct Issuers {
     members: Arc<[Member]>,
     trust: Arc<TrustMap>,
+    /// Of any type: which one is demanded is known once the issuer is.
+    headers: Arc<KnownHeaders>,
 }
 
 struct Member {
@@ -67,18 +71,25 @@ impl Cached for Accepted {
     }
 }
 
-/// What selects an issuer. Of an unverified credential nothing else is read.
-#[derive(Deserialize)]
-struct Named {
-    #[serde(default, deserialize_with = "present")]
-    iss: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    sub: Option<String>,
-}
+/// The claims of a credential that nobody vouched for yet. They say who must, and nothing else is
+/// read of them until somebody did.
+struct Unverified(Claims);
 
-/// A `null` names nobody, and `sub` does not stand in for it.
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    String::deserialize(deserializer).map(Some)
+impl Unverified {
+    fn read(envelope: &Envelope<'_>) -> Result<Self, Refusal> {
+        Claims::read(&envelope.danger_unverified_payload()?).map(Self)
+    }
+
+    /// The issuer that must vouch: `iss`, or what stands in for one that is absent.
+    fn issuer(&self) -> Result<&str, Refusal> {
+        match self.0.at("iss") {
+            Some(Value::String(issuer)) => return Ok(issuer),
+            Some(_) => return Err(invalid("iss", "is no text")),
+            None => {}
+        }
+        let stands_in = self.0.text("sub")?.and_then(trust_domain);
+        stands_in.ok_or_else(|| missing("iss"))
+    }
 }
 
 impl Issuers {
@@ -132,6 +143,7 @@ impl Issuers {
         Ok(Self {
             members: members.collect(),
             trust: Arc::new(trust),
+            headers: Arc::new(KnownHeaders::new(TokenType::DangerAny)),
         })
     }
 
@@ -145,7 +157,7 @@ impl Issuers {
         });
         Self {
             members: members.collect(),
-            trust: self.trust,
+            ..self
         }
     }
 
@@ -164,12 +176,14 @@ impl Issuers {
                 return Ok(Arc::clone(&accepted.identity));
             }
         }
-        let envelope = Envelope::read(token, throughline_jose::TokenType::DangerAny)?;
-        let member = self.select(&envelope)?;
+        let envelope = self.headers.read(token)?;
+        let unverified = Unverified::read(&envelope)?;
+        let member = self.select(&unverified)?;
         let unit = &member.issuer.0;
         envelope.check_type(unit.profile.0.types)?;
-        let (payload, key, generation) = unit.open(&envelope)?;
-        let claims = Claims::read(&payload)?;
+        let (key, generation) = unit.vouch(&envelope)?;
+        self.headers.keep(&envelope);
+        let Unverified(claims) = unverified;
         let identity = Arc::new(unit.judge(&claims, Some(&key), &self.trust, now)?);
         let accepted = Accepted {
             token: token.into(),
@@ -188,8 +202,8 @@ impl Issuers {
         if !unknown && refusal.reason() != Reason::KeysUnavailable {
             return None;
         }
-        let envelope = Envelope::read(token, throughline_jose::TokenType::DangerAny).ok()?;
-        let keys = self.select(&envelope).ok()?.issuer.keys();
+        let unverified = Unverified::read(&self.headers.read(token).ok()?).ok()?;
+        let keys = self.select(&unverified).ok()?.issuer.keys();
         let status = keys.status();
         if status == KeysStatus::NotLoaded || status == KeysStatus::TooOld {
             return Some(keys.ready());
@@ -206,17 +220,8 @@ impl Issuers {
 
     /// The issuer that a credential names. The name is not believed: it selects whose keys must
     /// have signed it.
-    fn select(&self, envelope: &Envelope<'_>) -> Result<&Member, Refusal> {
-        let payload = envelope.danger_unverified_payload()?;
-        let named: Named = json::parse(&payload).map_err(|error| {
-            Refusal::new(Reason::ClaimInvalid)
-                .at(Place::claim("iss"))
-                .because(format!("the claims: {error}"))
-        })?;
-        let stands_in = named.sub.as_deref().and_then(trust_domain);
-        let Some(issuer) = named.iss.as_deref().or(stands_in) else {
-            return Err(missing("iss"));
-        };
+    fn select(&self, unverified: &Unverified) -> Result<&Member, Refusal> {
+        let issuer = unverified.issuer()?;
         let means = |member: &&Member| {
             let names = &member.issuer.0.names;
             names.iter().any(|name| name.fits(issuer).is_some())

@@ -47,12 +47,9 @@ impl Issuer {
 }
 
 impl Unit {
-    /// Steps 3 and 4: the key is this issuer's and of an allowed algorithm, the signature is good.
-    /// Yields the payload and the generation of the keys.
-    pub(super) fn open(
-        &self,
-        envelope: &Envelope<'_>,
-    ) -> Result<(Vec<u8>, VerifyingKey, u64), Refusal> {
+    /// Step 4: the key is this issuer's and of an allowed algorithm, the signature is good. Yields
+    /// the key and the generation of its set.
+    pub(super) fn vouch(&self, envelope: &Envelope<'_>) -> Result<(VerifyingKey, u64), Refusal> {
         let current = self.keys.current();
         if !current.status().is_ready() {
             return Err(Refusal::new(Reason::KeysUnavailable).because(format!(
@@ -77,8 +74,8 @@ impl Unit {
                 self.alias
             )));
         }
-        let payload = envelope.open(key)?;
-        Ok((payload, key.clone(), current.generation()))
+        envelope.check_signature(key)?;
+        Ok((key.clone(), current.generation()))
     }
 
     /// Step 5 and what is particular to the edge: issuer, audience, times, kind, tenant, mapping.
@@ -340,14 +337,10 @@ pub(super) fn trust_domain(subject: &str) -> Option<&str> {
 fn scope(claims: &Claims, mapping: &Mapping) -> Result<Scope, Refusal> {
     let mut words = Vec::new();
     for claim in mapping.scope {
-        for word in claims.words(claim)?.unwrap_or_default() {
-            words.push(word);
-        }
+        words.extend(claims.words(claim)?.unwrap_or_default());
     }
-    words.sort_unstable();
-    words.dedup();
     let claim = mapping.scope.first().copied().unwrap_or("scope");
-    Scope::new(&words.join(" ")).map_err(|error| invalid(claim, &error.to_string()))
+    Scope::from_tokens(words).map_err(|error| invalid(claim, &error.to_string()))
 }
 
 fn authentication(
