@@ -2,10 +2,9 @@
 
 use std::process::{Command, Stdio};
 
-use serde_json::Value;
-
 use crate::Error;
-use crate::run::{cargo, output, root, status};
+use crate::run::{cargo, root, status};
+use crate::tools::target_directory;
 
 /// Builds the harness in release and hands it `arguments`. A missed bound is no failure.
 pub(crate) fn run(arguments: &[&str]) -> Result<bool, Error> {
@@ -13,14 +12,8 @@ pub(crate) fn run(arguments: &[&str]) -> Result<bool, Error> {
     if !status(&mut build)? {
         return Ok(false);
     }
-    let metadata = output(&mut cargo(["metadata", "--format-version=1", "--no-deps"]))?;
-    let metadata: Value = serde_json::from_slice(&metadata)?;
-    let target = metadata.get("target_directory").and_then(Value::as_str);
-    let target = target.ok_or("cargo names no target directory")?;
-    let harness = format!(
-        "{target}/release/throughline-bench{}",
-        std::env::consts::EXE_SUFFIX
-    );
+    let harness = format!("throughline-bench{}", std::env::consts::EXE_SUFFIX);
+    let harness = target_directory()?.join("release").join(harness);
     let mut harness = Command::new(harness);
     harness
         .args(arguments)

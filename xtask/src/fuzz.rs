@@ -11,10 +11,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use serde_json::Value;
-
 use crate::Error;
-use crate::run::{cargo, output, root, status};
+use crate::run::{output, root, status};
+use crate::tools::{Tool, target_directory};
 
 /// The version that is installed where there is none.
 const CARGO_FUZZ: &str = "0.13.2";
@@ -40,9 +39,9 @@ pub(crate) fn run(arguments: &[&str]) -> Result<bool, Error> {
     let options = Options::read(arguments)?;
     let target = target_directory()?;
     let work = target.join("fuzz");
-    let tools = with_cargo_fuzz(&target)?;
+    let tool = Tool::find("fuzz", CARGO_FUZZ)?;
     let triple = host()?;
-    if !build(&options, &work, &triple, tools)? {
+    if !build(&options, &work, &triple, &tool)? {
         return Ok(false);
     }
     let mut rows = Vec::new();
@@ -139,38 +138,6 @@ impl Options {
     }
 }
 
-fn target_directory() -> Result<PathBuf, Error> {
-    let metadata = output(&mut cargo(["metadata", "--format-version=1", "--no-deps"]))?;
-    let metadata: Value = serde_json::from_slice(&metadata)?;
-    let target = metadata.get("target_directory").and_then(Value::as_str);
-    Ok(target.ok_or("cargo names no target directory")?.into())
-}
-
-/// The `PATH` under which `cargo fuzz` is found; it is installed where it is not.
-fn with_cargo_fuzz(target: &Path) -> Result<OsString, Error> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let tools = target.join("tools");
-    let paths = std::iter::once(tools.join("bin")).chain(std::env::split_paths(&path));
-    let path = std::env::join_paths(paths)?;
-    let version = cargo(["fuzz", "--version"]).env("PATH", &path).output();
-    let wanted = format!("cargo-fuzz {CARGO_FUZZ}");
-    if version.is_ok_and(|version| version.stdout.trim_ascii() == wanted.as_bytes()) {
-        return Ok(path);
-    }
-    let mut install = cargo(["install", "cargo-fuzz", "--version", CARGO_FUZZ, "--locked"]);
-    install
-        // Half the time: it only starts other programs.
-        .args(["--debug", "--force", "--root"])
-        .arg(&tools)
-        .env("CARGO_PROFILE_DEV_DEBUG", "0")
-        // Not among our own artefacts: cargo removes a folder that it chose itself.
-        .env_remove("CARGO_TARGET_DIR");
-    if !status(&mut install)? {
-        return Err("cargo-fuzz could not be installed".into());
-    }
-    Ok(path)
-}
-
 fn rustc(arguments: &[&str]) -> Result<String, Error> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| OsString::from("rustc"));
     let mut rustc = Command::new(rustc);
@@ -184,7 +151,7 @@ fn host() -> Result<String, Error> {
     Ok(host.ok_or("rustc names no host")?.to_owned())
 }
 
-fn build(options: &Options, work: &Path, triple: &str, path: OsString) -> Result<bool, Error> {
+fn build(options: &Options, work: &Path, triple: &str, tool: &Tool) -> Result<bool, Error> {
     let libraries = PathBuf::from(rustc(&["--print", "sysroot"])?);
     let libraries = libraries.join("lib/rustlib").join(triple).join("lib");
     let has_sanitizer = fs::read_dir(libraries)?
@@ -197,15 +164,9 @@ fn build(options: &Options, work: &Path, triple: &str, path: OsString) -> Result
         [(name, _)] => Some(*name),
         _ => None,
     };
-    let mut build = cargo([
-        "fuzz",
-        "build",
-        "--fuzz-dir",
-        FOLDER,
-        "--features",
-        "libfuzzer",
-    ]);
+    let mut build = tool.command();
     build
+        .args(["build", "--fuzz-dir", FOLDER, "--features", "libfuzzer"])
         .arg("--target-dir")
         .arg(work)
         .args([
@@ -213,7 +174,6 @@ fn build(options: &Options, work: &Path, triple: &str, path: OsString) -> Result
             if has_sanitizer { "address" } else { "none" },
         ])
         .args(only)
-        .env("PATH", path)
         // Coverage and sanitizers are flags of the nightly compiler; this lets a stable one take
         // them, so that one toolchain does for everything.
         .env("RUSTC_BOOTSTRAP", "1")

@@ -7,6 +7,7 @@ mod mutants;
 mod prepare;
 mod run;
 mod test;
+mod tools;
 
 use std::process::ExitCode;
 

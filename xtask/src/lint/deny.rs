@@ -3,21 +3,20 @@
 //! The tool is cargo-deny itself, which `.cargo/deny.toml` is written for. It is no dependency of
 //! this workspace: it would double the lock file.
 
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use super::Findings;
-use super::install::tool;
 use super::tree::Tree;
 use crate::Error;
-use crate::run::{root, status};
+use crate::run::status;
+use crate::tools::Tool;
 
 const VERSION: &str = "0.20.2";
 
-pub(super) fn deny(tree: &Tree) -> Result<Findings, Error> {
+pub(super) fn deny(_: &Tree) -> Result<Findings, Error> {
     let mut findings = Findings::default();
-    let tool = tool(tree, "cargo-deny", VERSION)?;
-    let mut check = deny_in_root(&tool);
+    let tool = Tool::find("deny", VERSION)?;
+    let mut check = tool.command();
     check.args(["check", "--hide-inclusion-graph"]);
     check.args(["bans", "licenses", "sources"]);
     findings.demand(status(&mut check)?, "see the report above");
@@ -25,13 +24,14 @@ pub(super) fn deny(tree: &Tree) -> Result<Findings, Error> {
     // The list of advisories is a git repository, and fetched anew where it can be: an old list
     // would vouch for what is broken since. What was published since the last run may fail a tree
     // that did not change; that is what the list is for.
-    let fetched = deny_in_root(&tool)
+    let fetched = tool
+        .command()
         .args(["fetch", "db"])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status();
     if fetched.is_ok_and(|status| status.success()) {
-        let mut check = deny_in_root(&tool);
+        let mut check = tool.command();
         check.args(["check", "--hide-inclusion-graph", "--disable-fetch"]);
         check.arg("advisories");
         findings.demand(status(&mut check)?, "see the advisories above");
@@ -39,10 +39,4 @@ pub(super) fn deny(tree: &Tree) -> Result<Findings, Error> {
         findings.note("advisories: not checked, the database cannot be reached");
     }
     Ok(findings)
-}
-
-fn deny_in_root(tool: &Path) -> Command {
-    let mut command = Command::new(tool);
-    command.arg("deny").current_dir(root()).stdin(Stdio::null());
-    command
 }

@@ -6,7 +6,6 @@
 
 mod deny;
 mod failures;
-mod install;
 mod links;
 mod manifests;
 mod minimal;

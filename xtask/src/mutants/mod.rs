@@ -6,18 +6,17 @@
 //! behaviour, or it stands in `.cargo/mutants-reviewed.json` with the reason why no test can tell
 //! it from the code; anything else fails.
 //!
-//! What is changed and what is not is said in `.cargo/mutants.toml`, which tests run in
-//! `.config/nextest.toml`.
+//! What is changed and what is not is said in `.cargo/mutants.toml`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
 
 use crate::Error;
-use crate::run::{cargo, has_subcommand, output, root, status};
+use crate::run::{output, root, status};
+use crate::tools::{Tool, target_directory};
 
 /// The version that is installed where there is none. What is changed depends on it.
 const CARGO_MUTANTS: &str = "27.1.0";
@@ -30,6 +29,13 @@ const QUICK: &str = "crates/throughline-core/src/hop/mod.rs";
 
 const REVIEWED: &str = ".cargo/mutants-reviewed.json";
 
+/// The few tests that take seconds: what they show at length is shown in short beside them.
+const LEFT_OUT: &[&str] = &[
+    "a_noisy_tenant_cannot_drive_out_another",
+    "a_public_key_is_no_secret",
+    "no_signed_header_or_payload_brings_the_verifier_down",
+];
+
 /// Stands in front of what is changed.
 const MARK: char = '‸';
 
@@ -37,17 +43,17 @@ const MARK: char = '‸';
 pub(crate) fn run(arguments: &[&str]) -> Result<bool, Error> {
     let options = Options::read(arguments)?;
     let target = target_directory()?;
-    let path = with_cargo_mutants(&target)?;
+    let tool = Tool::find("mutants", CARGO_MUTANTS)?;
     let reviewed = Reviewed::read()?;
 
     let mut problems = Vec::new();
-    let known = listed(&path)?;
+    let known = listed(&tool)?;
     problems.extend(reviewed.stale(&known));
 
     let mut rows = Vec::new();
     for package in options.packages() {
         let folder = target.join("mutants").join(package);
-        let outcomes = mutate(package, &options, &folder, &path)?;
+        let outcomes = mutate(package, &options, &folder, &tool)?;
         let (row, found) = judge(package, &outcomes, &reviewed)?;
         rows.push(row);
         problems.extend(found);
@@ -135,51 +141,14 @@ fn package_of(file: &str) -> Option<&'static str> {
     PACKAGES.iter().copied().find(|known| *known == package)
 }
 
-fn target_directory() -> Result<PathBuf, Error> {
-    let metadata = output(&mut cargo(["metadata", "--format-version=1", "--no-deps"]))?;
-    let metadata: Value = serde_json::from_slice(&metadata)?;
-    let target = metadata.get("target_directory").and_then(Value::as_str);
-    Ok(target.ok_or("cargo names no target directory")?.into())
-}
-
-/// The `PATH` under which `cargo mutants` is found; it is installed where it is not.
-fn with_cargo_mutants(target: &Path) -> Result<OsString, Error> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let tools = target.join("tools");
-    let paths = std::iter::once(tools.join("bin")).chain(std::env::split_paths(&path));
-    let path = std::env::join_paths(paths)?;
-    let version = cargo(["mutants", "--version"]).env("PATH", &path).output();
-    let wanted = format!("cargo-mutants {CARGO_MUTANTS}");
-    if version.is_ok_and(|version| version.stdout.trim_ascii() == wanted.as_bytes()) {
-        return Ok(path);
-    }
-    let mut install = cargo([
-        "install",
-        "cargo-mutants",
-        "--version",
-        CARGO_MUTANTS,
-        "--locked",
-    ]);
-    install
-        // Half the time: it only starts other programs.
-        .args(["--debug", "--force", "--root"])
-        .arg(&tools)
-        .env("CARGO_PROFILE_DEV_DEBUG", "0")
-        // Not among our own artefacts: cargo removes a folder that it chose itself.
-        .env_remove("CARGO_TARGET_DIR");
-    if !status(&mut install)? {
-        return Err("cargo-mutants could not be installed".into());
-    }
-    Ok(path)
-}
-
 /// Every change that could be made.
-fn listed(path: &OsString) -> Result<BTreeSet<Mutant>, Error> {
-    let mut list = cargo(["mutants", "--list", "--json"]);
+fn listed(tool: &Tool) -> Result<BTreeSet<Mutant>, Error> {
+    let mut list = tool.command();
+    list.args(["--list", "--json"]);
     for package in PACKAGES {
         list.args(["--package", package]);
     }
-    let list = output(list.env("PATH", path))?;
+    let list = output(&mut list)?;
     let list: Vec<Value> = serde_json::from_slice(&list)?;
     list.iter().map(Mutant::of).collect()
 }
@@ -189,19 +158,13 @@ fn mutate(
     package: &str,
     options: &Options<'_>,
     folder: &Path,
-    path: &OsString,
+    tool: &Tool,
 ) -> Result<Value, Error> {
     fs::create_dir_all(folder)?;
     let report = folder.join("mutants.out").join("outcomes.json");
     let _ = fs::remove_file(&report);
-    let mut command = cargo([
-        "mutants",
-        "--package",
-        package,
-        "--colors",
-        "never",
-        "--output",
-    ]);
+    let mut command = tool.command();
+    command.args(["--package", package, "--colors", "never", "--output"]);
     command.arg(folder);
     for file in options
         .files
@@ -218,16 +181,13 @@ fn mutate(
     if options.iterate {
         command.arg("--iterate");
     }
-    if options.quick {
-        // The tests beside the code. What stands in other files is slower to link.
-        command.arg("--cargo-arg=--lib");
-    }
-    if has_subcommand("nextest") {
-        command.args(["--test-tool", "nextest"]);
-        command.env("NEXTEST_PROFILE", "mutants");
+    // One process for all tests of a binary: with one for each test, starting them would take
+    // longer than they do.
+    command.args(["--", if options.quick { "--lib" } else { "--tests" }, "--"]);
+    for name in LEFT_OUT {
+        command.args(["--skip", name]);
     }
     command
-        .env("PATH", path)
         // Each change is built once and thrown away.
         .env("CARGO_INCREMENTAL", "1")
         .env("CARGO_PROFILE_DEV_DEBUG", "0")

@@ -5,16 +5,16 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde_json::Value;
 
 use super::{document, libraries};
 use crate::Error;
 use crate::lint::Findings;
-use crate::lint::install::tool;
 use crate::lint::tree::Tree;
 use crate::run::{root, status};
+use crate::tools::Tool;
 
 /// One file for each library.
 const FOLDER: &str = "tests/public-api/";
@@ -99,7 +99,7 @@ fn difference(before: &str, after: &str) -> Vec<String> {
 }
 
 /// Whether the version says what the changes since the last release mean.
-pub(in crate::lint) fn judged(tree: &Tree) -> Result<Findings, Error> {
+pub(in crate::lint) fn judged(_: &Tree) -> Result<Findings, Error> {
     let mut findings = Findings::default();
     let tag = Command::new("git")
         .args(["describe", "--tags", "--abbrev=0", "--match", "v[0-9]*"])
@@ -110,11 +110,8 @@ pub(in crate::lint) fn judged(tree: &Tree) -> Result<Findings, Error> {
         findings.note("there is no release to compare with; `public-api-recorded` stands in");
         return Ok(findings);
     }
-    let mut command = Command::new(tool(tree, "cargo-semver-checks", SEMVER_CHECKS)?);
-    command
-        .args(["semver-checks", "--workspace", "--baseline-rev", &tag])
-        .current_dir(root())
-        .stdin(Stdio::null());
+    let mut command = Tool::find("semver-checks", SEMVER_CHECKS)?.command();
+    command.args(["--workspace", "--baseline-rev", &tag]);
     findings.demand(status(&mut command)?, "see the report above");
     Ok(findings)
 }
