@@ -52,6 +52,16 @@ fn reason(marks: &Marks, context: &Context) -> Result<(), Reason> {
 }
 
 #[test]
+fn only_a_freshness_without_a_feed_has_a_lifetime() {
+    let ten = Duration::from_secs(10);
+    assert_eq!(Freshness::lifetime_only(ten).lifetime(), Some(ten));
+    assert_eq!(
+        Freshness::feed(|_: &Context, _: Timestamp| Ok(())).lifetime(),
+        None
+    );
+}
+
+#[test]
 fn each_link_can_be_revoked_and_its_twin_cannot_hurt() {
     let cases = [
         (
