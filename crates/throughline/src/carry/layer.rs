@@ -42,6 +42,7 @@ impl CarryLayer {
                     baggage: Vec::new(),
                 }),
                 required: true,
+                indexed: false,
                 renewal: None,
                 clock: Arc::new(SystemClock),
                 observe: Arc::new(DefaultObserve),
@@ -71,6 +72,8 @@ pub(super) struct Config {
     pub(super) destinations: Destinations,
     pub(super) owned: Arc<Owned>,
     pub(super) required: bool,
+    /// Whether the token is a field like any other to HTTP/2.
+    pub(super) indexed: bool,
     pub(super) renewal: Option<Renewal>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) observe: Arc<dyn Observe>,
@@ -87,6 +90,20 @@ impl CarryBuilder {
     /// Lets calls pass that have no context, without one. Default: they are refused.
     pub fn allow_missing(mut self) -> Self {
         self.config.required = false;
+        self
+    }
+
+    /// Lets HTTP/2 remember the token and send the same one again as one byte (RFC 7541 §2.3.2).
+    /// Default: the token is marked sensitive, which forbids that and sends it whole each time.
+    ///
+    /// What is gained shows where calls of one token share a connection: a call of 30 µs takes about
+    /// 2 µs less. Guessing the token by what a call weighs stays hopeless, as only whole values are
+    /// compared and a signature cannot be guessed (RFC 7541 §7.1.1).
+    ///
+    /// What is lost is the mark itself. Layers below this one and in front of the receiver's
+    /// [`Accept`](crate::accept::Accept) see a plain field, and one that logs fields logs a token.
+    pub fn allow_indexing(mut self) -> Self {
+        self.config.indexed = true;
         self
     }
 

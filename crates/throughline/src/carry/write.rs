@@ -65,7 +65,7 @@ fn write_token(config: &Config, token: &Bytes, headers: &mut HeaderMap) -> Resul
     }
     let mut value = HeaderValue::from_maybe_shared(token.clone())
         .map_err(|_| Refusal::new(Reason::ContextMalformed).at(place()))?;
-    value.set_sensitive(true);
+    value.set_sensitive(!config.indexed);
     // `insert` would panic at the 24,577th name.
     let _ = headers.try_insert(HeaderName::from_static(TOKEN_FIELD), value);
     // Read back whole: over the cap is an error here, and so is a carrier that did not take it.

@@ -37,6 +37,18 @@ async fn the_token_is_written_byte_for_byte_and_is_not_shown_in_logs() {
 }
 
 #[tokio::test]
+async fn a_token_that_may_be_indexed_is_a_field_like_any_other() {
+    let world = World::new();
+    let cx = world.context("acme");
+    let client = Client::default();
+    let sent = request(INSIDE, &[]).in_context(&cx);
+    let indexing = builder(&world).allow_indexing();
+    send(indexing, &client, sent).await.unwrap();
+    assert_eq!(client.last()["txn-token"], **cx.admitted().token());
+    assert!(!client.last()["txn-token"].is_sensitive());
+}
+
+#[tokio::test]
 async fn the_context_of_the_request_being_handled_serves_where_none_is_given() {
     let world = World::new();
     let (own, given) = (world.context("acme"), world.context("globex"));
