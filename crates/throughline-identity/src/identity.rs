@@ -31,6 +31,8 @@ pub struct Identity {
     /// When its issuer last knew this to be true.
     pub(crate) as_of: Timestamp,
     pub(crate) expires_at: Timestamp,
+    /// When it is no longer accepted: by then the clocks of its issuer may differ no more.
+    pub(crate) accepted_until: Timestamp,
 }
 
 impl Identity {
@@ -98,7 +100,8 @@ impl Identity {
         self.expires_at
     }
 
-    /// The context this credential is worth, before it gets an audience and a lifetime.
+    /// The context this credential is worth, before it gets an audience and a lifetime. It ends
+    /// with the credential, the difference of clocks included that its issuer is forgiven.
     ///
     /// # Errors
     ///
@@ -136,7 +139,8 @@ impl Identity {
         }
         let draft = draft
             .with_grant(Grant::new(self.scope.clone()))
-            .with_authentication(self.authentication_by(now));
+            .with_authentication(self.authentication_by(now))
+            .ending_by(self.accepted_until);
         draft
             .requested_by(requester)
             .map_err(|error| invalid(&error))

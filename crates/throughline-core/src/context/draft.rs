@@ -44,6 +44,8 @@ pub struct Draft {
     pub(super) projections: Vec<Projection>,
     pub(super) as_of: Timestamp,
     pub(super) epoch: Option<u64>,
+    /// It ends by then, whatever it is given.
+    end: Option<Timestamp>,
 }
 
 impl Draft {
@@ -122,6 +124,7 @@ impl Draft {
             projections: parent.projections.clone(),
             as_of: parent.as_of,
             epoch: parent.epoch,
+            end: None,
         }
     }
 
@@ -160,6 +163,7 @@ impl Draft {
             projections: Vec::new(),
             as_of,
             epoch: None,
+            end: None,
         })
     }
 
@@ -234,6 +238,13 @@ impl Draft {
         self
     }
 
+    /// Lets the context end by `end` at the latest: with the credential it is made from. Default:
+    /// when its task must be done.
+    pub fn ending_by(mut self, end: Timestamp) -> Self {
+        self.end = Some(self.end.map_or(end, |own| own.min(end)));
+        self
+    }
+
     /// When it was known to be true.
     #[must_use]
     pub fn as_of(&self) -> Timestamp {
@@ -244,6 +255,16 @@ impl Draft {
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
         self.grant.task().and_then(Task::deadline)
+    }
+
+    /// When the context ends at the latest: with its task, or with what it is made from. Whoever
+    /// mints it goes by this.
+    #[must_use]
+    pub fn latest_end(&self) -> Option<Timestamp> {
+        match (self.deadline(), self.end) {
+            (Some(deadline), Some(end)) => Some(deadline.min(end)),
+            (one, other) => one.or(other),
+        }
     }
 
     /// The context of this draft with a lifetime; `transaction` serves where the draft names none.

@@ -132,6 +132,7 @@ impl Unit {
             authentication: authentication(claims, mapping, now.plus(self.skew))?,
             as_of,
             expires_at,
+            accepted_until: expires_at.plus(self.skew),
         })
     }
 

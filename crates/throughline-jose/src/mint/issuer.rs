@@ -123,11 +123,11 @@ impl TokenIssuer {
         &self.audience
     }
 
-    /// Mints a token for `draft`.
+    /// Mints a token for `draft`, which ends by [`Draft::latest_end`] at the latest.
     ///
     /// # Errors
     ///
-    /// `draft` is known to be true only as of the future, its task's deadline has passed, the token
+    /// `draft` is known to be true only as of the future, its latest end has passed, the token
     /// would be too large, or the system gave no randomness for its transaction id.
     pub fn mint(&self, draft: Draft) -> Result<String, MintError> {
         self.issue(draft).map(|minted| minted.token)
@@ -186,12 +186,10 @@ impl TokenIssuer {
         let mut transaction = [0_u8; 16];
         aws_lc_rs::rand::fill(&mut transaction).map_err(|_| MintErrorKind::Randomness)?;
         let transaction = URL_SAFE_NO_PAD.encode(transaction);
-        let deadline = draft.deadline();
-        let expires_at = now
-            .plus(self.lifetime)
-            .min(deadline.unwrap_or(Timestamp::MAX));
+        let latest = draft.latest_end().unwrap_or(Timestamp::MAX);
+        let expires_at = now.plus(self.lifetime).min(latest);
         if expires_at <= now {
-            return Err(MintErrorKind::DeadlinePassed.into());
+            return Err(MintErrorKind::Ended.into());
         }
         if draft.as_of() > now {
             return Err(MintErrorKind::AsOfFuture.into());
@@ -350,8 +348,8 @@ pub enum MintErrorKind {
     AnotherDomain,
     /// The draft is known to be true only as of the future.
     AsOfFuture,
-    /// The deadline of the draft's task has passed.
-    DeadlinePassed,
+    /// The latest end of the draft has passed.
+    Ended,
     /// The draft is unusable.
     Draft(DraftError),
     /// The token would have this many bytes.
@@ -377,7 +375,7 @@ impl MintError {
         match self.0 {
             MintErrorKind::AsOfFuture | MintErrorKind::Draft(_) => Reason::ClaimInvalid,
             MintErrorKind::AnotherDomain => Reason::AudienceMismatch,
-            MintErrorKind::DeadlinePassed | MintErrorKind::ParentExpired => Reason::ContextExpired,
+            MintErrorKind::Ended | MintErrorKind::ParentExpired => Reason::ContextExpired,
             MintErrorKind::Wider(reason) => reason,
             MintErrorKind::Oversized(_) => Reason::ContextOversized,
             MintErrorKind::Randomness => Reason::ExchangeUnavailable,
@@ -398,7 +396,9 @@ impl fmt::Display for MintError {
             MintErrorKind::AsOfFuture => f.write_str("draft is as of the future"),
             MintErrorKind::ParentExpired => f.write_str("parent has expired"),
             MintErrorKind::Wider(reason) => f.write_str(reason.log_text()),
-            MintErrorKind::DeadlinePassed => f.write_str("deadline of the task has passed"),
+            MintErrorKind::Ended => {
+                f.write_str("task of the draft, or what it is made from, has ended")
+            }
             MintErrorKind::Draft(_) => f.write_str("draft is unusable"),
             MintErrorKind::Oversized(bytes) => write!(
                 f,
@@ -416,7 +416,7 @@ impl Error for MintError {
             MintErrorKind::Draft(error) => Some(error),
             MintErrorKind::AnotherDomain
             | MintErrorKind::AsOfFuture
-            | MintErrorKind::DeadlinePassed
+            | MintErrorKind::Ended
             | MintErrorKind::ParentExpired
             | MintErrorKind::Wider(_)
             | MintErrorKind::Oversized(_)

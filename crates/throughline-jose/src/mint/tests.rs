@@ -269,9 +269,19 @@ async fn a_token_ends_with_its_task() {
     assert_eq!(ends(until(NOW + 3_000)), Ok(NOW + 300));
     for past in [0, NOW - 1, NOW] {
         let error = ends(until(past)).unwrap_err();
-        assert_eq!(*error.kind(), MintErrorKind::DeadlinePassed);
+        assert_eq!(*error.kind(), MintErrorKind::Ended);
         assert_eq!(error.reason(), Reason::ContextExpired);
     }
+    // As with what it is made from; whatever comes first.
+    let by = |end: u64| draft().ending_by(Timestamp::from_unix(end));
+    assert_eq!(ends(by(NOW + 9)), Ok(NOW + 9));
+    assert_eq!(ends(by(NOW + 3_000)), Ok(NOW + 300));
+    for (one, other) in [(7, 9), (9, 7)] {
+        let end = Timestamp::from_unix(NOW + one);
+        assert_eq!(ends(until(NOW + other).ending_by(end)), Ok(NOW + 7));
+        assert_eq!(ends(by(NOW + other).ending_by(end)), Ok(NOW + 7));
+    }
+    assert_eq!(*ends(by(NOW)).unwrap_err().kind(), MintErrorKind::Ended);
 }
 
 // failure: H8
@@ -428,7 +438,7 @@ fn a_kid_that_verifiers_would_skip_is_refused() {
 fn messages_say_what_was_found() {
     let errors = [
         MintErrorKind::AsOfFuture,
-        MintErrorKind::DeadlinePassed,
+        MintErrorKind::Ended,
         MintErrorKind::Oversized(7_000),
         MintErrorKind::Randomness,
     ];
@@ -440,7 +450,7 @@ fn messages_say_what_was_found() {
         said,
         [
             "draft is as of the future",
-            "deadline of the task has passed",
+            "task of the draft, or what it is made from, has ended",
             "token would have 7000 bytes, expected at most 6144",
             "the system gave no randomness",
         ]

@@ -239,6 +239,26 @@ async fn a_credential_that_nobody_behind_would_believe_is_refused_so_that_its_cl
     }
 }
 
+#[tokio::test]
+async fn a_context_ends_with_the_credential_it_was_made_from() {
+    let (mint, handler) = (Mint::new(How::AtOnce), Handler::new());
+    let skew = 30;
+    // A context of these tests lives for five minutes where nothing ends before.
+    for (left, lives) in [(3_600, 300), (100, 100 + skew), (1 - skew, 1)] {
+        let mut claims = claims(NAME, "acme");
+        claims["iat"] = (NOW - 100).into();
+        claims["exp"] = (NOW as i64 + left).into();
+        let bearer = format!("Bearer {}", signed(&claims));
+        for (front, app) in usual(&mint, &handler) {
+            let request = get("/orders", &[("authorization", &bearer)]);
+            send(&app, request).await.assert_served(front);
+            let seen = handler.last();
+            let ends = seen.context().unwrap().lifetime().expires_at;
+            assert_eq!(ends.as_unix() as i64, NOW as i64 + lives, "{front}");
+        }
+    }
+}
+
 /// A request is refused for want of keys, and they arrive before anybody asks whether to wait.
 #[tokio::test(start_paused = true)]
 async fn keys_that_come_between_a_refusal_and_the_wait_are_looked_at() {
