@@ -115,14 +115,13 @@ impl ReadHeader {
 ///
 /// ```
 /// use throughline_core::{Draft, Principal, Reason, Tenant, TrustDomainName};
-/// use throughline_core::time::Timestamp;
 /// use throughline_jose::TokenType;
 /// use throughline_jose::mint::{SigningKey, TokenIssuer};
 /// use throughline_jose::verify::KnownHeaders;
 ///
 /// let issuer = TokenIssuer::new(TrustDomainName::new("prod")?, SigningKey::generate()?);
 /// let ada = Principal::new("okta", Tenant::new("acme")?, "ada")?;
-/// let token = issuer.mint(Draft::user(ada, Timestamp::from_unix(1_800_000_000)))?;
+/// let token = issuer.mint(Draft::user(ada, issuer.now())?)?;
 ///
 /// let known = KnownHeaders::new(TokenType::Transaction);
 /// let envelope = known.read(token.as_bytes())?;
