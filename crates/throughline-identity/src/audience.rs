@@ -42,6 +42,11 @@ impl Audience {
         }
     }
 
+    /// Whether a credential that has one is refused.
+    pub(crate) fn is_absent(&self) -> bool {
+        self.0 == Rule::Absent
+    }
+
     pub(crate) fn check(&self, claims: &Claims, claim: &str) -> Result<(), Refusal> {
         let mismatch = |found: &str, expected: &str| {
             Err(Refusal::new(Reason::AudienceMismatch)

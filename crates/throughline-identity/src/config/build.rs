@@ -444,6 +444,11 @@ fn edge(
 ) -> Result<(Vec<CredentialSource>, Option<ResourceMetadata>), EdgeConfigError> {
     let mut credentials = Vec::new();
     for source in table.credentials.iter() {
+        if source.get_ref().is_empty() {
+            return Err(at
+                .error(source.span(), "`credentials` names no place".to_owned())
+                .with_remedy("leave it out for `bearer`, or name one"));
+        }
         for word in source.get_ref() {
             credentials.push(match word.split_once(':') {
                 None if word == "bearer" => CredentialSource::bearer(),

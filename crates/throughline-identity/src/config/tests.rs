@@ -218,6 +218,7 @@ fn witnesses_and_the_edge_are_checked_too() {
         ("[[witness]]\noptional = true", 14, "no place"),
         ("[[witness]]\npath = \"a\"\nquery = \"b\"", 14, "or several"),
         ("[[witness]]\nheader = \"x_tenant\"", 14, "x_tenant"),
+        ("[edge]\ncredentials = []", 15, "names no place"),
         (
             "[edge]\ncredentials = [\"basic\"]",
             15,
@@ -274,7 +275,7 @@ async fn a_slip_of_the_pen_is_told_before_any_key_is_waited_for() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("throughline.toml");
     // Nobody listens there, so waiting for its keys takes all the time there is.
-    let away = WORKOS.replace("workos-authkit", "rfc9068").replace(
+    let away = WORKOS.replace("workos-authkit", "oidc").replace(
         "client_id = \"client_01J\"",
         "issuer = \"http://127.0.0.1:1\"",
     );

@@ -194,6 +194,15 @@ impl IssuerBuilder {
         if self.audience.as_ref().is_some_and(Audience::is_impossible) {
             problems.push("its audience is empty, so nobody can pass".to_owned());
         }
+        let facts = self.profile.0;
+        if self.audience.as_ref().is_some_and(Audience::is_absent)
+            && facts.required.contains(&facts.audience_claim)
+        {
+            problems.push(format!(
+                "its credentials always have `{}`, so with no audience nobody can pass",
+                facts.audience_claim
+            ));
+        }
         if self.max_lifetime.is_zero() {
             problems.push("its credentials may live for 0 s, so nobody can pass".to_owned());
         }

@@ -141,6 +141,11 @@ fn an_issuer_that_leaves_a_decision_open_is_an_error_of_configuration() {
         assert!(all.contains(missing), "{missing}: {all}");
     }
     assert!(issuer("one", ONE).with_keys(keys()).build().is_ok());
+    let without = Issuer::builder("one", Profile::OIDC)
+        .named(ONE)
+        .with_audience(Audience::none())
+        .with_tenancy(Tenancy::claim("org"));
+    assert!(without.with_keys(keys()).build().is_ok());
     for (odd, says) in [
         (issuer("", ONE), "alias"),
         (issuer("on/e", ONE), "alias"),
@@ -153,6 +158,13 @@ fn an_issuer_that_leaves_a_decision_open_is_an_error_of_configuration() {
         (
             issuer("one", ONE).with_audience(Audience::one_of(["a", ""])),
             "audience",
+        ),
+        (
+            bare()
+                .named(ONE)
+                .with_audience(Audience::none())
+                .with_tenancy(Tenancy::claim("org")),
+            "always have `aud`",
         ),
         (
             issuer("one", ONE).with_tenancy(Tenancy::claim("")),
