@@ -124,6 +124,11 @@ impl Progress {
         }
         match config.mint.mint(draft) {
             Minting::Ready(minted) => minted.map(Step::Minted),
+            Minting::Own(own) => {
+                // The layer behind verifies it as any other, and finds it.
+                config.domain.prime(&own);
+                Ok(Step::Minted(own.token().clone()))
+            }
             Minting::Later(wait) => Ok(Step::Wait(Wait::Mint(wait))),
         }
     }

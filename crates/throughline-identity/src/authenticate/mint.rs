@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use throughline_core::{Draft, Refusal};
 use throughline_jose::TokenIssuer;
+use throughline_jose::mint::OwnToken;
 
 /// Makes the transaction token of a draft.
 ///
@@ -22,6 +23,8 @@ pub trait MintContext: Send + Sync + 'static {
 pub enum Minting {
     /// It is there, or it will not be.
     Ready(Result<Bytes, Refusal>),
+    /// It was signed in this process, so nobody here needs to check its signature.
+    Own(OwnToken),
     /// It has to be waited for.
     Later(MintFuture),
 }
@@ -56,9 +59,11 @@ impl fmt::Debug for MintFuture {
 
 impl MintContext for TokenIssuer {
     fn mint(&self, draft: Draft) -> Minting {
-        let minted = TokenIssuer::mint(self, draft).map(Bytes::from);
-        Minting::Ready(
-            minted.map_err(|error| Refusal::new(error.reason()).because(error.to_string())),
-        )
+        match self.mint_own(draft) {
+            Ok(own) => Minting::Own(own),
+            Err(error) => {
+                Minting::Ready(Err(Refusal::new(error.reason()).because(error.to_string())))
+            }
+        }
     }
 }

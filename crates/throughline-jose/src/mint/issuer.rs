@@ -8,6 +8,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
 use throughline_core::carrier::OwnedFields;
 use throughline_core::context::{Context, Draft, DraftError, Lifetime};
 use throughline_core::grant::Grant;
@@ -16,6 +17,7 @@ use throughline_core::{Actor, Admitted, Reason, TrustDomainName};
 
 use super::signing::SigningKey;
 use crate::clock::SystemClock;
+use crate::keys::VerifyingKey;
 use crate::source::{FetchError, FetchLimits, Fetched, KeySource};
 
 /// Mints transaction tokens for one trust domain. Cloning shares the keys.
@@ -130,7 +132,21 @@ impl TokenIssuer {
     /// `draft` is known to be true only as of the future, its latest end has passed, the token
     /// would be too large, or the system gave no randomness for its transaction id.
     pub fn mint(&self, draft: Draft) -> Result<String, MintError> {
-        self.issue(draft).map(|minted| minted.token)
+        self.issue(draft).map(|(minted, _)| minted.token)
+    }
+
+    /// As [`TokenIssuer::mint`], with the proof that this process signed the token: a verifier in
+    /// it need not check the signature again ([`TrustDomain::prime`](crate::TrustDomain::prime)).
+    ///
+    /// # Errors
+    ///
+    /// As for [`TokenIssuer::mint`].
+    pub fn mint_own(&self, draft: Draft) -> Result<OwnToken, MintError> {
+        let (minted, key) = self.issue(draft)?;
+        Ok(OwnToken {
+            token: minted.token.into(),
+            key,
+        })
     }
 
     /// Renews the token of admitted work: the same context, with a new lifetime. `as_of` stays, so
@@ -142,6 +158,7 @@ impl TokenIssuer {
     pub fn renew(&self, parent: &Admitted) -> Result<Minted, MintError> {
         self.check_alive(parent)?;
         self.issue(Draft::continuing(parent))
+            .map(|(minted, _)| minted)
     }
 
     /// Narrows admitted work: `grant` in the place of the parent's, acted by `actor`, who is
@@ -165,7 +182,7 @@ impl TokenIssuer {
             .delegated_to(actor)
             .and_then(|draft| draft.requested_by(&workload))
             .map_err(MintErrorKind::Draft)?;
-        self.issue(draft)
+        self.issue(draft).map(|(minted, _)| minted)
     }
 
     /// An expired token is not replaced (draft-ietf-oauth-transaction-tokens-10, "Txn-Token as a
@@ -181,7 +198,7 @@ impl TokenIssuer {
         Ok(())
     }
 
-    fn issue(&self, draft: Draft) -> Result<Minted, MintError> {
+    fn issue(&self, draft: Draft) -> Result<(Minted, VerifyingKey), MintError> {
         let now = self.clock.now();
         let mut transaction = [0_u8; 16];
         aws_lc_rs::rand::fill(&mut transaction).map_err(|_| MintErrorKind::Randomness)?;
@@ -204,12 +221,12 @@ impl TokenIssuer {
         let context = draft
             .issue(&transaction, lifetime)
             .map_err(MintErrorKind::Draft)?;
-        let token = self.sign(&context.to_claims())?;
-        Ok(Minted { token, context })
+        let (token, key) = self.sign(&context.to_claims())?;
+        Ok((Minted { token, context }, key))
     }
 
-    /// Signs claims as a transaction token.
-    fn sign(&self, claims: &[u8]) -> Result<String, MintError> {
+    /// Signs claims as a transaction token. Yields the public half of the key, too.
+    fn sign(&self, claims: &[u8]) -> Result<(String, VerifyingKey), MintError> {
         let ring = self.ring.load();
         let mut token =
             String::with_capacity(ring.header.len() + claims.len().div_ceil(3) * 4 + 88);
@@ -221,7 +238,7 @@ impl TokenIssuer {
         if token.len() > OwnedFields::DEFAULT_SENDER_MAX_BYTES {
             return Err(MintErrorKind::Oversized(token.len()).into());
         }
-        Ok(token)
+        Ok((token, ring.signing.public().clone()))
     }
 
     /// Publishes `key` beside those in use: the first step of a rotation. Wait until every verifier
@@ -332,6 +349,35 @@ impl fmt::Debug for Minted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Minted")
             .field("context", &self.context)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A token that this process has signed itself. Only a [`TokenIssuer`] makes one.
+#[derive(Clone)]
+pub struct OwnToken {
+    token: Bytes,
+    key: VerifyingKey,
+}
+
+impl OwnToken {
+    /// The token.
+    #[must_use]
+    pub fn token(&self) -> &Bytes {
+        &self.token
+    }
+
+    /// The public half of the key that signed it.
+    #[must_use]
+    pub fn key(&self) -> &VerifyingKey {
+        &self.key
+    }
+}
+
+impl fmt::Debug for OwnToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OwnToken")
+            .field("key", &self.key)
             .finish_non_exhaustive()
     }
 }

@@ -11,7 +11,7 @@
 mod issuer;
 mod signing;
 
-pub use self::issuer::{MintError, MintErrorKind, Minted, RotationError, TokenIssuer};
+pub use self::issuer::{MintError, MintErrorKind, Minted, OwnToken, RotationError, TokenIssuer};
 pub use self::signing::{SigningKey, SigningKeyError};
 
 #[cfg(test)]

@@ -208,6 +208,87 @@ async fn a_key_that_signs_before_verifiers_know_it_is_worth_a_wait() {
     assert!(domain.verify(token.as_bytes()).is_ok());
 }
 
+/// How many tokens the cache took, was asked for in vain, and knew.
+fn counted(domain: &TrustDomain) -> [u64; 3] {
+    let metrics = domain.cache_metrics();
+    [metrics.entries, metrics.misses, metrics.hits]
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_this_process_signed_is_known_at_its_first_sight() {
+    let issuer = issuer();
+    let [domain, other] = [domain(&issuer), domain(&issuer)];
+    for domain in [&domain, &other] {
+        domain.load().await.unwrap();
+    }
+    let own = issuer.mint_own(full_draft()).unwrap();
+    domain.prime(&own);
+    let known = domain.verify(own.token()).unwrap();
+    assert_eq!(counted(&domain), [1, 0, 1]);
+    // It says what everybody else reads in it.
+    let read = other.verify(own.token()).unwrap();
+    assert_eq!(counted(&other), [1, 1, 0]);
+    let [known, read] = [&known, &read].map(|verified| {
+        let context: &throughline_core::Context = verified;
+        (context.clone(), verified.token().clone())
+    });
+    assert_eq!(known, read);
+
+    // It dies with its key as any other.
+    issuer.publish(key("b")).unwrap();
+    issuer.sign_with("b").unwrap();
+    issuer.retire("a").unwrap();
+    domain.load().await.unwrap();
+    let token = str::from_utf8(own.token()).unwrap();
+    assert_eq!(refused(&domain, token), Reason::KeyUnknown);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_of_this_process_that_the_domain_would_refuse_is_not_known() {
+    let own_issuer = issuer();
+    // The same kid, another key.
+    let twin = issuer();
+    let stranger = TokenIssuer::new(TrustDomainName::new(DOMAIN).unwrap(), key("z"));
+    let elsewhere = TokenIssuer::new(TrustDomainName::new("test").unwrap(), key("a"));
+    let foreign = crate::TokenType::Foreign {
+        types: &["at+jwt"],
+        untyped: true,
+    };
+    for (domain, issuer, reason) in [
+        (domain(&own_issuer), twin, Reason::SignatureInvalid),
+        (
+            domain(&own_issuer),
+            stranger.with_clock(now),
+            Reason::KeyUnknown,
+        ),
+        (
+            domain(&elsewhere),
+            elsewhere.clone().with_clock(now),
+            Reason::AudienceMismatch,
+        ),
+        (
+            domain(&own_issuer).with_token_type(foreign),
+            own_issuer.clone(),
+            Reason::TypeRefused,
+        ),
+    ] {
+        domain.load().await.unwrap();
+        let own = issuer.mint_own(draft()).unwrap();
+        domain.prime(&own);
+        assert_eq!(counted(&domain)[0], 0, "{reason:?}");
+        let token = str::from_utf8(own.token()).unwrap();
+        assert_eq!(refused(&domain, token), reason);
+    }
+    // Nor while the domain has no keys.
+    let domain = domain(&own_issuer);
+    let own = own_issuer.mint_own(draft()).unwrap();
+    domain.prime(&own);
+    assert_eq!(counted(&domain)[0], 0);
+    domain.load().await.unwrap();
+    assert!(domain.verify(own.token()).is_ok());
+    assert!(!format!("{own:?}").contains(str::from_utf8(own.token()).unwrap()));
+}
+
 #[test]
 fn a_rotation_out_of_order_is_refused() {
     let issuer = issuer();

@@ -68,7 +68,7 @@ impl Mint {
         self.minted.load(Ordering::SeqCst)
     }
 
-    fn domain(&self) -> TrustDomain {
+    pub(super) fn domain(&self) -> TrustDomain {
         let keys = KeySet::parse(self.tokens.jwks().as_bytes(), &AdmissionPolicy::new()).unwrap();
         TrustDomain::new("prod.example")
             .unwrap()
@@ -91,9 +91,9 @@ impl MintContext for Mint {
         self.minted.fetch_add(1, Ordering::SeqCst);
         let at_once = MintContext::mint(&self.tokens, draft);
         match (self.how, at_once) {
-            (How::Later, Minting::Ready(minted)) => Minting::Later(MintFuture::new(async move {
+            (How::Later, Minting::Own(own)) => Minting::Later(MintFuture::new(async move {
                 tokio::task::yield_now().await;
-                minted
+                Ok(own.token().clone())
             })),
             (How::Down, _) => Minting::Later(MintFuture::new(async {
                 tokio::task::yield_now().await;

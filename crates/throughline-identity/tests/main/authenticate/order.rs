@@ -7,10 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::json;
 use throughline::Reason;
 use throughline_core::Principal;
-use throughline_identity::Memberships;
 use throughline_identity::membership::{Membership, MembershipError};
+use throughline_identity::{AuthenticateLayer, Memberships};
 
-use super::{Handler, How, Mint, NAME, bearer, edge, fronts, get, send, signed, token, usual};
+use super::{
+    Handler, How, Mint, NAME, bearer, edge, fronts, get, issuers, send, signed, token, usual,
+    witnesses,
+};
 use crate::issuers::{claims, issuer};
 use crate::kit::{Key, NOW, but, one, set, with};
 
@@ -31,6 +34,27 @@ async fn a_credential_becomes_an_admitted_context_as_of_its_issue() {
 }
 
 // advisory 17 (CVE-2025-55241): a valid token of A, and the request says B.
+/// Its own signature is not checked again; that of a token service elsewhere is.
+#[tokio::test]
+async fn a_context_that_was_signed_here_is_known_to_the_layer_behind() {
+    for (how, known) in [(How::AtOnce, [1, 0]), (How::Later, [0, 1])] {
+        let (mint, handler) = (Mint::new(how), Handler::new());
+        let domain = mint.domain();
+        let layer = AuthenticateLayer::builder(issuers(), mint.clone(), domain.clone())
+            .with_observe(())
+            .accepting(witnesses);
+        let [(front, app), _] = fronts(&layer.build().unwrap(), &handler);
+        let request = get("/t/acme/orders", &[("authorization", &bearer("acme"))]);
+        send(&app, request).await.assert_served(front);
+        let metrics = domain.cache_metrics();
+        assert_eq!([metrics.hits, metrics.misses], known, "{front}");
+        // A path of another tenant is refused as before.
+        let request = get("/t/globex/orders", &[("authorization", &bearer("acme"))]);
+        let answer = send(&app, request).await;
+        answer.assert_refused(Reason::TenantMismatch, front);
+    }
+}
+
 #[tokio::test]
 async fn nothing_is_looked_up_or_minted_for_a_request_that_names_another_tenant() {
     let asked = Arc::new(AtomicUsize::new(0));
