@@ -3,6 +3,7 @@
 
 use std::hint::black_box;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rand::SystemRandom;
@@ -14,20 +15,29 @@ use aws_lc_rs::signature::{
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::{Request, StatusCode};
 use serde_json::{Value, json};
+use throughline::TrustDomain;
+use throughline_core::freshness::Freshness;
 use throughline_core::time::Timestamp;
-use throughline_core::{Reason, Tenant};
-use throughline_identity::{Audience, Issuer, Issuers, Profile, Tenancy, TrustMap};
-use throughline_jose::KeySource;
+use throughline_core::{Reason, Tenant, TrustDomainName};
+use throughline_identity::{
+    Audience, AuthenticateLayer, Issuer, Issuers, Profile, Tenancy, TrustMap,
+};
 use throughline_jose::keys::{AdmissionPolicy, KeySet};
+use throughline_jose::{KeySource, SigningKey, TokenIssuer};
+use tower::Layer as _;
 
 use crate::Error;
 use crate::meter::Row;
+use crate::rows::{bare, status};
 
 /// The names of the rows that ratios are made of.
 pub mod name {
     /// A credential that was seen before.
     pub const WARM: &str = "edge, warm, RS256";
+    /// A request with a credential that was seen before: its context minted, accepted, installed.
+    pub const REQUEST: &str = "edge, request, known credential";
     /// A credential whose key its issuer does not publish, within the cool-down.
     pub const UNKNOWN_KEY: &str = "edge refused, unknown key";
     /// Never seen, by algorithm; and the library's verification with a parsed key.
@@ -183,6 +193,7 @@ pub fn rows(now: Timestamp) -> Result<Vec<Row>, Error> {
     let token = rsa.token("2026-11", now)?;
     let _ = edge.verify(token.as_bytes(), now)?;
     let unknown = rsa.token("nobody-knows", now)?;
+    rows.push(request(&edge, &token, now)?);
     let warm = edge.clone();
     let verify = move |()| warm.verify(black_box(token.as_bytes()), now).is_ok();
     rows.push(Row::new(name::WARM, || (), verify));
@@ -195,4 +206,24 @@ pub fn rows(now: Timestamp) -> Result<Vec<Row>, Error> {
     };
     rows.push(Row::new(name::UNKNOWN_KEY, || (), refuse));
     Ok(rows)
+}
+
+/// The whole layer, around the bare service.
+fn request(issuers: &Issuers, token: &str, now: Timestamp) -> Result<Row, Error> {
+    let tokens = TokenIssuer::new(TrustDomainName::new("bench")?, SigningKey::generate()?);
+    let published = KeySet::parse(tokens.jwks().as_bytes(), &AdmissionPolicy::new())?;
+    let domain = TrustDomain::new("bench")?
+        .with_keys(KeySource::set(published))
+        .with_freshness(Freshness::lifetime_only(Duration::from_secs(3_600)))
+        .with_clock(move || now);
+    let tokens = tokens.with_clock(move || now);
+    let edge = AuthenticateLayer::builder(issuers.clone(), tokens, domain).build()?;
+    let mut service = edge.layer(bare());
+    let bearer = format!("Bearer {token}");
+    let request = move || {
+        let request = Request::get("/orders").header("authorization", &bearer);
+        request.body(()).unwrap_or_default()
+    };
+    let call = move |request| status(&mut service, request) == Some(StatusCode::OK);
+    Ok(Row::new(name::REQUEST, request, call))
 }

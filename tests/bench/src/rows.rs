@@ -66,7 +66,8 @@ pub mod name {
 type Answer = Response<Empty<Bytes>>;
 
 /// The service behind every layer.
-fn bare() -> impl Service<Request<()>, Response = Answer, Error = Infallible, Future: Send>
+pub(crate) fn bare()
+-> impl Service<Request<()>, Response = Answer, Error = Infallible, Future: Send>
 + Clone
 + Send
 + 'static {
@@ -78,7 +79,7 @@ fn bare() -> impl Service<Request<()>, Response = Answer, Error = Infallible, Fu
 }
 
 /// Calls `service` the way a server does. Every row answers at the first poll.
-fn status<S, B>(service: &mut S, request: Request<()>) -> Option<StatusCode>
+pub(crate) fn status<S, B>(service: &mut S, request: Request<()>) -> Option<StatusCode>
 where
     S: Service<Request<()>, Response = Response<B>>,
 {
