@@ -66,6 +66,30 @@ fn a_run_that_broke_off_proves_nothing() {
 }
 
 #[test]
+fn what_the_tests_beside_the_code_miss_is_for_all_tests_to_judge() {
+    let noticed = json!({"end_time": "now", "outcomes": [
+        outcome("a", "CaughtMutant"),
+        outcome("b", "MissedMutant"),
+        outcome("c", "Timeout"),
+        outcome("d", "MissedMutant"),
+    ]});
+    let rest = json!({"end_time": "now", "outcomes": [
+        outcome("b", "CaughtMutant"),
+        outcome("c", "Timeout"),
+        outcome("d", "MissedMutant"),
+    ]});
+    let (row, found) = judge("p", &merged(&noticed, &rest), &reviewed("x")).unwrap();
+    assert_eq!((row.caught, row.timeouts, row.missed), (2, 1, 1));
+    assert!(found[0].contains("1:5: d"), "{found:?}");
+    // Both have to come to their end.
+    let broken = json!({"end_time": null, "outcomes": []});
+    for (one, other) in [(&noticed, &broken), (&broken, &rest)] {
+        let (_, found) = judge("p", &merged(one, other), &reviewed("x")).unwrap();
+        assert!(found[0].contains("did not come to the end"), "{found:?}");
+    }
+}
+
+#[test]
 fn a_review_of_code_that_has_changed_is_stale() {
     let known = |change| {
         let outcome = outcome(change, "");
