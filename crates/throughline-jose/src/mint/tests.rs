@@ -241,6 +241,17 @@ async fn a_token_that_this_process_signed_is_known_at_its_first_sight() {
     domain.load().await.unwrap();
     let token = str::from_utf8(own.token()).unwrap();
     assert_eq!(refused(&domain, token), Reason::KeyUnknown);
+
+    // The keys after a change vouch for what comes then, by either way.
+    let new = issuer.mint_own(draft()).unwrap();
+    domain.prime(&new);
+    assert!(domain.verify(new.token()).is_ok());
+    assert_eq!(counted(&domain)[1..], [1, 2]);
+    other.load().await.unwrap();
+    for hits in [0, 1] {
+        assert!(other.verify(new.token()).is_ok());
+        assert_eq!(counted(&other)[1..], [2, hits]);
+    }
 }
 
 #[tokio::test(start_paused = true)]
