@@ -33,6 +33,25 @@ fn issued(draft: Draft) -> Result<Context, String> {
 }
 
 #[test]
+fn a_draft_ends_with_its_task_or_with_what_it_is_made_from() {
+    let until = |deadline| {
+        let task = Task::new("t").unwrap().until(at(deadline));
+        user().with_grant(Grant::new(Scope::default()).for_task(task))
+    };
+    for (draft, end) in [
+        (user(), None),
+        (until(9), Some(9)),
+        (user().ending_by(at(7)), Some(7)),
+        (until(9).ending_by(at(7)), Some(7)),
+        (until(7).ending_by(at(9)), Some(7)),
+        (user().ending_by(at(7)).ending_by(at(9)), Some(7)),
+        (user().ending_by(at(9)).ending_by(at(7)), Some(7)),
+    ] {
+        assert_eq!(draft.latest_end(), end.map(at), "{draft:?}");
+    }
+}
+
+#[test]
 fn a_draft_is_not_issued_with_anything_that_is_true_only_later() {
     let future = Err("draft says something that is true only later".to_owned());
     let plan = |time| Attribute::new("gold", "billing", at(time));
