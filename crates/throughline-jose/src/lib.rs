@@ -12,6 +12,7 @@
 //! [`TrustDomain`] ties them together for a service; see its example.
 
 mod algorithm;
+mod base64url;
 mod clock;
 #[cfg(feature = "fetch-http")]
 pub mod endpoint;

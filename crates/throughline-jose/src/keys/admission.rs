@@ -4,8 +4,6 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use aws_lc_rs::signature::{ED25519, ParsedPublicKey, RsaPublicKeyComponents};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 use throughline_core::json;
 
@@ -13,6 +11,7 @@ use super::error::SkipReason;
 use super::key::{Thumbprint, VerifyingKey, is_valid_kid};
 use super::weakness::{is_small_order, is_weak_modulus};
 use crate::algorithm::{Algorithm, Curve, Scheme};
+use crate::base64url;
 
 /// RFC 7518 §3.3 and §3.5 ask for 2048 bits or more.
 const RSA_MIN_BITS: usize = 2048;
@@ -334,12 +333,9 @@ impl Jwk {
     }
 }
 
-/// RFC 7515 §2: no padding, no blanks; and no bits beyond the last byte, so that one value has one
-/// spelling and the thumbprint can be taken from the text.
+/// Strict, so that the thumbprint can be taken from the text.
 fn decode(text: &str) -> Result<Vec<u8>, SkipReason> {
-    URL_SAFE_NO_PAD
-        .decode(text)
-        .map_err(|_| SkipReason::EncodingInvalid)
+    base64url::decode(text.as_bytes()).ok_or(SkipReason::EncodingInvalid)
 }
 
 /// RFC 7518 §2, `Base64urlUInt`: the minimum number of octets.

@@ -6,12 +6,11 @@ use std::sync::Arc;
 use aws_lc_rs::digest::{self, SHA256};
 use aws_lc_rs::signature::ParsedPublicKey;
 use aws_lc_rs::{hmac, rand};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::admission::{self, AdmissionPolicy};
 use super::error::{KeyError, SecretError, SecretErrorKind};
 use crate::algorithm::{Algorithm, Scheme};
+use crate::base64url;
 
 /// The longest `kid` that is kept, in bytes. A longer one belongs to no key here.
 pub const MAX_KID_LEN: usize = 256;
@@ -222,7 +221,7 @@ impl Thumbprint {
 
 impl fmt::Display for Thumbprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&URL_SAFE_NO_PAD.encode(self.0))
+        f.pad(&base64url::encode(&self.0))
     }
 }
 

@@ -6,8 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use throughline_core::carrier::OwnedFields;
 use throughline_core::context::{Context, Draft, DraftError, Lifetime};
@@ -16,6 +14,7 @@ use throughline_core::time::{Clock, Timestamp};
 use throughline_core::{Actor, Admitted, Reason, TrustDomainName};
 
 use super::signing::SigningKey;
+use crate::base64url;
 use crate::clock::SystemClock;
 use crate::keys::VerifyingKey;
 use crate::source::{FetchError, FetchLimits, Fetched, KeySource};
@@ -67,7 +66,7 @@ impl Ring {
     fn new(signing: Arc<SigningKey>, published: Vec<Arc<SigningKey>>) -> Self {
         let kid = serde_json::Value::from(signing.kid());
         let header = format!(r#"{{"typ":"txntoken+jwt","alg":"EdDSA","kid":{kid}}}"#);
-        let header = URL_SAFE_NO_PAD.encode(header) + ".";
+        let header = base64url::encode(header.as_bytes()) + ".";
         Self {
             signing,
             header: header.into(),
@@ -202,7 +201,7 @@ impl TokenIssuer {
         let now = self.clock.now();
         let mut transaction = [0_u8; 16];
         aws_lc_rs::rand::fill(&mut transaction).map_err(|_| MintErrorKind::Randomness)?;
-        let transaction = URL_SAFE_NO_PAD.encode(transaction);
+        let transaction = base64url::encode(&transaction);
         let latest = draft.latest_end().unwrap_or(Timestamp::MAX);
         let expires_at = now.plus(self.lifetime).min(latest);
         if expires_at <= now {
@@ -231,10 +230,10 @@ impl TokenIssuer {
         let mut token =
             String::with_capacity(ring.header.len() + claims.len().div_ceil(3) * 4 + 88);
         token.push_str(&ring.header);
-        URL_SAFE_NO_PAD.encode_string(claims, &mut token);
+        base64url::encode_onto(&mut token, claims);
         let signature = ring.signing.sign(token.as_bytes());
         token.push('.');
-        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        base64url::encode_onto(&mut token, signature.as_ref());
         if token.len() > OwnedFields::DEFAULT_SENDER_MAX_BYTES {
             return Err(MintErrorKind::Oversized(token.len()).into());
         }

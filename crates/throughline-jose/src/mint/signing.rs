@@ -5,9 +5,8 @@ use std::fmt;
 
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::base64url;
 use crate::keys::{AdmissionPolicy, VerifyingKey};
 
 /// An Ed25519 key that signs. `Debug` shows its `kid` only.
@@ -110,7 +109,7 @@ impl fmt::Debug for SigningKey {
 }
 
 fn jwk(pair: &Ed25519KeyPair, kid: &str) -> String {
-    let x = URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
+    let x = base64url::encode(pair.public_key().as_ref());
     let kid = serde_json::Value::from(kid);
     format!(r#"{{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","use":"sig","kid":{kid},"x":"{x}"}}"#)
 }

@@ -3,22 +3,18 @@
 use std::fmt;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use memchr::{memchr, memrchr};
 use throughline_core::refusal::shown;
 use throughline_core::{Reason, Refusal};
 
 use super::header::ReadHeader;
 use crate::algorithm::Algorithm;
+use crate::base64url;
 use crate::keys::VerifyingKey;
 
 /// The longest token that is looked at, in bytes. A hop's own cap is smaller; this one protects
 /// callers that have none.
 const MAX_TOKEN_LEN: usize = 64 * 1024;
-
-/// RFC 4648 §5.
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /// Which `typ` a token must have, compared as a media type (RFC 7515 §4.1.9, RFC 8725bis §3.11).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -60,33 +56,15 @@ impl TokenType {
 fn three_parts(token: &[u8]) -> Option<[&[u8]; 3]> {
     let (first, last) = (memchr(b'.', token)?, memrchr(b'.', token)?);
     let payload = token.get(first + 1..last)?;
-    if payload.contains(&b'.') {
+    if memchr(b'.', payload).is_some() {
         return None;
     }
     Some([token.get(..first)?, payload, token.get(last + 1..)?])
 }
 
-/// RFC 7515 §2: no padding and no blanks; and no bits beyond the last byte, so that one value has
-/// one spelling.
-fn is_strict(part: &[u8]) -> bool {
-    let spare = match part.len() % 4 {
-        0 => 0,
-        2 => 0b1111,
-        3 => 0b11,
-        _ => return false,
-    };
-    is_all_base64url(part)
-        && part
-            .last()
-            .and_then(|last| ALPHABET.iter().position(|b| b == last))
-            .is_none_or(|sextet| sextet & spare == 0)
-}
-
-/// To the end in any case, which compiles to vector instructions.
-fn is_all_base64url(part: &[u8]) -> bool {
-    part.iter().fold(true, |all, b| {
-        all & (b.is_ascii_alphanumeric() | (*b == b'-') | (*b == b'_'))
-    })
+/// RFC 4648 §5.
+fn is_in_alphabet(b: &u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')
 }
 
 fn same_media_type(typ: &str, name: &str) -> bool {
@@ -103,8 +81,29 @@ fn same_media_type(typ: &str, name: &str) -> bool {
 pub struct Envelope<'t> {
     header: Arc<ReadHeader>,
     signing_input: &'t [u8],
-    payload: &'t [u8],
-    signature: &'t [u8],
+    payload: Vec<u8>,
+    signature: Signature,
+}
+
+/// What stands behind the second dot.
+struct Signature {
+    /// In characters.
+    wire_len: usize,
+    /// None where it is made of the right characters, and no strict base64url: it may be cut in the
+    /// middle of a byte, which is told by its length once the key is known.
+    bytes: Option<Vec<u8>>,
+}
+
+impl Signature {
+    /// None where it has other characters than base64url.
+    fn read(text: &[u8]) -> Option<Self> {
+        let bytes = base64url::decode(text);
+        let is_readable = bytes.is_some() || text.iter().all(is_in_alphabet);
+        is_readable.then_some(Self {
+            wire_len: text.len(),
+            bytes,
+        })
+    }
 }
 
 pub(super) fn malformed(rule: &str) -> Refusal {
@@ -135,20 +134,15 @@ impl<'t> Envelope<'t> {
         let Some([header, payload, signature]) = three_parts(token) else {
             return Err(malformed("the token does not have three parts"));
         };
-        let known = known(header).filter(|known| *known.encoded == *header);
-        // The signature may end in the middle of a byte here: that is a cut, and is told by its
-        // length when the key is known.
-        let header_is_strict = known.is_some() || is_strict(header);
-        if !header_is_strict || !is_strict(payload) || !is_all_base64url(signature) {
-            return Err(malformed("the token is not strict base64url"));
-        }
-        let header = match known {
+        let not_strict = || malformed("the token is not strict base64url");
+        let signing_input = token.get(..header.len() + 1 + payload.len());
+        let signing_input = signing_input.ok_or_else(not_strict)?;
+        let payload = base64url::decode(payload).ok_or_else(not_strict)?;
+        let signature = Signature::read(signature).ok_or_else(not_strict)?;
+        let header = match known(header).filter(|known| *known.encoded == *header) {
             Some(known) => known,
             None => Arc::new(ReadHeader::read(header, expected)?),
         };
-        let signing_input = token
-            .get(..token.len() - signature.len() - 1)
-            .ok_or_else(|| malformed("the token does not have three parts"))?;
         Ok(Self {
             header,
             signing_input,
@@ -181,14 +175,14 @@ impl<'t> Envelope<'t> {
 
     /// The payload, which nobody vouched for yet. It says whose keys must, and is good for nothing
     /// else until [`Envelope::check_signature`] passed.
-    ///
-    /// # Errors
-    ///
-    /// [`Reason::ContextMalformed`].
-    pub fn danger_unverified_payload(&self) -> Result<Vec<u8>, Refusal> {
-        URL_SAFE_NO_PAD
-            .decode(self.payload)
-            .map_err(|_| malformed("the token's payload is not strict base64url"))
+    #[must_use]
+    pub fn danger_unverified_payload(&self) -> &[u8] {
+        &self.payload
+    }
+
+    /// The same, when the envelope is of no more use.
+    pub(super) fn into_danger_unverified_payload(self) -> Vec<u8> {
+        self.payload
     }
 
     /// The key id the header names.
@@ -203,9 +197,9 @@ impl<'t> Envelope<'t> {
     /// # Errors
     ///
     /// As for [`Envelope::check_signature`].
-    pub fn open(&self, key: &VerifyingKey) -> Result<Vec<u8>, Refusal> {
+    pub fn open(&self, key: &VerifyingKey) -> Result<&[u8], Refusal> {
         self.check_signature(key)?;
-        self.danger_unverified_payload()
+        Ok(&self.payload)
     }
 
     /// As [`Envelope::open`], for whoever has the payload already.
@@ -224,16 +218,16 @@ impl<'t> Envelope<'t> {
         }
         // Told by the length on the wire, so that a cut in the middle of a byte is seen as a cut.
         let wire_len = (key.signature_len() * 8).div_ceil(6);
-        if self.signature.len() < wire_len {
+        if self.signature.wire_len < wire_len {
             return Err(Refusal::new(Reason::ContextTruncated).because(format!(
                 "the signature has {} characters, expected {wire_len}",
-                self.signature.len()
+                self.signature.wire_len
             )));
         }
-        let signature = URL_SAFE_NO_PAD
-            .decode(self.signature)
-            .map_err(|_| malformed("the token's signature is not strict base64url"))?;
-        if !key.verify(self.signing_input, &signature) {
+        let signature = self.signature.bytes.as_ref();
+        let signature =
+            signature.ok_or_else(|| malformed("the token's signature is not strict base64url"))?;
+        if !key.verify(self.signing_input, signature) {
             return Err(Refusal::new(Reason::SignatureInvalid));
         }
         Ok(())

@@ -6,14 +6,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use throughline_core::refusal::shown;
 use throughline_core::{Reason, Refusal, json};
 
 use super::envelope::{Envelope, TokenType, malformed};
+use crate::base64url;
 use crate::keys::MAX_KID_LEN;
 
 /// The longest header, in bytes once decoded: room for a `kid`, and not for a certificate.
@@ -64,9 +63,8 @@ impl ReadHeader {
         if encoded.len() > MAX_HEADER_LEN.div_ceil(3) * 4 {
             return Err(malformed("the token's header is too large"));
         }
-        let text = URL_SAFE_NO_PAD
-            .decode(encoded)
-            .map_err(|_| malformed("the token is not strict base64url"))?;
+        let text = base64url::decode(encoded)
+            .ok_or_else(|| malformed("the token is not strict base64url"))?;
         let header: Header = json::parse(&text)
             .map_err(|error| malformed(&format!("the token's header: {error}")))?;
         if let Some(member) = DANGEROUS
@@ -196,7 +194,7 @@ mod tests {
 
     fn token(kid: &str) -> String {
         let header = format!(r#"{{"alg":"EdDSA","typ":"txntoken+jwt","kid":"{kid}"}}"#);
-        format!("{}.e30.AA", URL_SAFE_NO_PAD.encode(header))
+        format!("{}.e30.AA", base64url::encode(header.as_bytes()))
     }
 
     #[test]
@@ -241,11 +239,11 @@ mod tests {
             (critical, Reason::ContextMalformed),
             (untyped, Reason::TypeRefused),
         ] {
-            let token = format!("{}.e30.AA", URL_SAFE_NO_PAD.encode(header));
+            let token = format!("{}.e30.AA", base64url::encode(header.as_bytes()));
             let refusal = known.read(token.as_bytes()).unwrap_err();
             assert_eq!(refusal.reason(), reason);
         }
-        let token = format!("{}.e30.AA", URL_SAFE_NO_PAD.encode(untyped));
+        let token = format!("{}.e30.AA", base64url::encode(untyped.as_bytes()));
         assert!(KnownHeaders::new(other).read(token.as_bytes()).is_ok());
     }
 }

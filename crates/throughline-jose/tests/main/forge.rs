@@ -12,7 +12,7 @@ use throughline_jose::{AdmissionPolicy, Algorithm, KeySet, TokenType};
 pub(crate) fn open(keys: &KeySet, token: &str) -> Result<Vec<u8>, Refusal> {
     let envelope = Envelope::read(token.as_bytes(), TokenType::DangerAny)?;
     let key = keys.find(envelope.kid()).ok_or(Reason::KeyUnknown)?;
-    envelope.open(key)
+    envelope.open(key).map(<[u8]>::to_vec)
 }
 
 /// The set of one published key, or of one secret by the name that says danger.
