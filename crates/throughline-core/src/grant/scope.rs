@@ -170,12 +170,17 @@ fn form(token: &str) -> Option<Form> {
 }
 
 fn is_literal(token: &str) -> bool {
-    token.split('.').all(|segment| {
-        segment.starts_with(|c: char| c.is_ascii_lowercase())
-            && segment
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'))
-    })
+    // At the start, and behind each dot.
+    let mut begins = true;
+    for b in token.bytes() {
+        begins = match b {
+            b'a'..=b'z' => false,
+            b'0'..=b'9' | b'_' | b'-' if !begins => false,
+            b'.' if !begins => true,
+            _ => return false,
+        };
+    }
+    !begins
 }
 
 /// Both are well-formed.
