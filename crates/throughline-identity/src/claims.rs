@@ -6,7 +6,8 @@
 use std::fmt;
 use std::ops::Range;
 
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, Visitor};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use throughline_core::refusal::shown;
 use throughline_core::time::Timestamp;
@@ -29,19 +30,52 @@ use throughline_core::{Place, Reason, Refusal, json};
 /// ```
 #[derive(Clone)]
 pub struct Claims {
-    /// One behind the other.
-    names: String,
-    /// The place of each name, once, and its value. A credential has few: looking through them is
-    /// quicker than a tree.
-    values: Vec<(Range<usize>, Value)>,
+    /// The names, and the values that are texts, one behind the other: memory for each of them
+    /// would cost more than reading it.
+    texts: String,
+    /// A credential has few: looking through them is quicker than a tree.
+    members: Vec<Member>,
+    /// Whether some value is an object, so that a path could lead into it.
+    has_objects: bool,
+}
+
+#[derive(Clone)]
+struct Member {
+    hint: Hint,
+    /// Among the texts. No other has the same.
+    name: Range<usize>,
+    value: Read,
+}
+
+#[derive(Clone)]
+enum Read {
+    /// Among the texts.
+    Text(Range<usize>),
+    /// No text, but for those that stand in it.
+    Other(Value),
+}
+
+/// Of a name: its first and last byte and the end of its length. The names of claims that have all
+/// of them in common are few, so most others are told from one without being looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Hint(u32);
+
+impl Hint {
+    fn of(name: &str) -> Self {
+        let [.., long, len] = name.len().to_be_bytes();
+        let first = name.as_bytes().first().copied().unwrap_or_default();
+        let last = name.as_bytes().last().copied().unwrap_or_default();
+        Self(u32::from_be_bytes([long, len, first, last]))
+    }
 }
 
 impl Claims {
     /// Room for what most credentials bring.
     fn empty() -> Self {
         Self {
-            names: String::with_capacity(128),
-            values: Vec::with_capacity(16),
+            texts: String::with_capacity(512),
+            members: Vec::with_capacity(16),
+            has_objects: false,
         }
     }
 
@@ -58,9 +92,13 @@ impl Claims {
             })
     }
 
-    /// The value at `path`: a claim, or members of objects in it joined by `/`.
+    /// Whether anything stands at `path`: a claim, or members of objects in it joined by `/`.
     #[must_use]
-    pub fn at(&self, path: &str) -> Option<&Value> {
+    pub fn contains(&self, path: &str) -> bool {
+        self.at(path).is_some()
+    }
+
+    pub(crate) fn at(&self, path: &str) -> Option<Claim<'_>> {
         // Providers such as Kubernetes have names with a slash in them.
         self.meanings(path).first
     }
@@ -71,7 +109,7 @@ impl Claims {
     /// # Errors
     ///
     /// [`Reason::ClaimInvalid`] when `path` leads to two values.
-    pub(crate) fn only(&self, path: &str) -> Result<Option<&Value>, Refusal> {
+    pub(crate) fn only(&self, path: &str) -> Result<Option<Claim<'_>>, Refusal> {
         match self.meanings(path) {
             Meanings { several: true, .. } => {
                 Err(invalid(path, "stands there twice, as a name and as a path"))
@@ -82,13 +120,15 @@ impl Claims {
 
     /// What `path` could mean, the longest name first.
     fn meanings(&self, path: &str) -> Meanings<'_> {
-        let mut meanings = Meanings::default();
-        meanings.extend(self.own(path));
-        if !path.as_bytes().contains(&b'/') {
+        let mut meanings = Meanings {
+            first: self.own(path),
+            several: false,
+        };
+        if !self.has_objects {
             return meanings;
         }
         for (name, rest) in splits(path) {
-            if let Some(below) = self.own(name).and_then(Value::as_object) {
+            if let Some(below) = self.own(name).and_then(Claim::as_object) {
                 meanings.extend_below(below, rest);
             }
         }
@@ -96,21 +136,36 @@ impl Claims {
     }
 
     /// The claim of exactly that name.
-    fn own(&self, name: &str) -> Option<&Value> {
-        let is = |own: &Range<usize>| {
-            let own = self.names.as_bytes().get(own.clone()).unwrap_or_default();
-            // Names are short. In place, and most differ in their first bytes.
-            own.len() == name.len() && own.iter().zip(name.as_bytes()).all(|(one, two)| one == two)
+    fn own(&self, name: &str) -> Option<Claim<'_>> {
+        let hint = Hint::of(name);
+        let texts = self.texts.as_bytes();
+        let is = |member: &&Member| {
+            member.hint == hint && texts.get(member.name.clone()) == Some(name.as_bytes())
         };
-        let mut values = self.values.iter();
-        values.find_map(|(own, value)| is(own).then_some(value))
+        match &self.members.iter().find(is)?.value {
+            Read::Text(place) => self.texts.get(place.clone()).map(Claim::Text),
+            Read::Other(value) => Some(Claim::Other(value)),
+        }
+    }
+
+    fn name(&self, member: &Member) -> Option<&str> {
+        self.texts.get(member.name.clone())
     }
 
     /// `name` is new.
     fn insert(&mut self, name: &str, value: Value) {
-        let start = self.names.len();
-        self.names.push_str(name);
-        self.values.push((start..self.names.len(), value));
+        let hint = Hint::of(name);
+        let name = put(&mut self.texts, name);
+        let value = match value {
+            Value::String(text) => Read::Text(put(&mut self.texts, &text)),
+            other => Read::Other(other),
+        };
+        self.push(Member { hint, name, value });
+    }
+
+    fn push(&mut self, member: Member) {
+        self.has_objects |= matches!(member.value, Read::Other(Value::Object(_)));
+        self.members.push(member);
     }
 
     /// A text.
@@ -121,7 +176,7 @@ impl Claims {
     pub fn text(&self, path: &str) -> Result<Option<&str>, Refusal> {
         match self.only(path)? {
             None => Ok(None),
-            Some(Value::String(text)) if !text.is_empty() => Ok(Some(text)),
+            Some(Claim::Text(text)) if !text.is_empty() => Ok(Some(text)),
             Some(other) => Err(mistyped(path, other, "a text")),
         }
     }
@@ -143,7 +198,7 @@ impl Claims {
     pub fn flag(&self, path: &str) -> Result<Option<bool>, Refusal> {
         match self.only(path)? {
             None => Ok(None),
-            Some(Value::Bool(flag)) => Ok(Some(*flag)),
+            Some(Claim::Other(Value::Bool(flag))) => Ok(Some(*flag)),
             Some(other) => Err(mistyped(path, other, "true or false")),
         }
     }
@@ -158,11 +213,17 @@ impl Claims {
         let Some(value) = self.only(path)? else {
             return Ok(None);
         };
-        let seconds = value.as_u64().or_else(|| {
-            let fraction = value.as_f64()?;
-            // Cut, and within what a float holds exactly.
-            (fraction >= 0.0 && fraction <= Timestamp::MAX.as_unix() as f64)
-                .then_some(fraction as u64)
+        let number = match value {
+            Claim::Other(Value::Number(number)) => Some(number),
+            Claim::Text(_) | Claim::Other(_) => None,
+        };
+        let seconds = number.and_then(|number| {
+            number.as_u64().or_else(|| {
+                let fraction = number.as_f64()?;
+                // Cut, and within what a float holds exactly.
+                (fraction >= 0.0 && fraction <= Timestamp::MAX.as_unix() as f64)
+                    .then_some(fraction as u64)
+            })
         });
         match seconds {
             Some(seconds) if seconds <= Timestamp::MAX.as_unix() => {
@@ -180,7 +241,7 @@ impl Claims {
     pub fn list(&self, path: &str) -> Result<Option<Vec<&str>>, Refusal> {
         match self.only(path)? {
             None => Ok(None),
-            Some(Value::Array(items)) => items
+            Some(Claim::Other(Value::Array(items))) => items
                 .iter()
                 .map(Value::as_str)
                 .collect::<Option<Vec<_>>>()
@@ -196,8 +257,10 @@ impl Claims {
     ///
     /// [`Reason::ClaimInvalid`] when it is neither.
     pub fn words(&self, path: &str) -> Result<Option<Vec<&str>>, Refusal> {
-        if let Some(Value::String(text)) = self.only(path)? {
-            return Ok(Some(text.split_ascii_whitespace().collect()));
+        if let Some(Claim::Text(text)) = self.only(path)? {
+            let mut words = Vec::with_capacity(8);
+            words.extend(text.split_ascii_whitespace());
+            return Ok(Some(words));
         }
         let words = self.list(path)?;
         // Joined with the others it would be read as several: a role that is named
@@ -216,7 +279,7 @@ impl Claims {
     /// [`Reason::ClaimInvalid`] when it is neither.
     pub fn one_or_several(&self, path: &str) -> Result<Option<Vec<&str>>, Refusal> {
         match self.only(path)? {
-            Some(Value::String(text)) => Ok(Some(vec![text])),
+            Some(Claim::Text(text)) => Ok(Some(vec![text])),
             Some(_) | None => self.list(path),
         }
     }
@@ -231,8 +294,7 @@ impl Claims {
 
     /// The names of the claims, as they stand there.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        let names = self.values.iter();
-        names.filter_map(|(name, _)| self.names.get(name.clone()))
+        self.members.iter().filter_map(|member| self.name(member))
     }
 }
 
@@ -263,8 +325,9 @@ impl<'de> Deserialize<'de> for Strict {
 
             fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Strict, A::Error> {
                 let mut claims = Claims::empty();
-                while let Some(name) = members.next_key_seed(Name(&mut claims.names))? {
-                    claims.values.push((name, members.next_value()?));
+                while let Some((hint, name)) = members.next_key_seed(Name(&mut claims.texts))? {
+                    let value = members.next_value_seed(OfMember(&mut claims.texts))?;
+                    claims.push(Member { hint, name, value });
                 }
                 Ok(Strict(claims))
             }
@@ -274,11 +337,18 @@ impl<'de> Deserialize<'de> for Strict {
     }
 }
 
-/// Puts a name behind the others, and says where.
+/// Puts `text` behind the others, and says where it stands.
+fn put(texts: &mut String, text: &str) -> Range<usize> {
+    let start = texts.len();
+    texts.push_str(text);
+    start..texts.len()
+}
+
+/// Puts a name behind the other texts.
 struct Name<'n>(&'n mut String);
 
 impl<'de> DeserializeSeed<'de> for Name<'_> {
-    type Value = Range<usize>;
+    type Value = (Hint, Range<usize>);
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_str(self)
@@ -286,16 +356,65 @@ impl<'de> DeserializeSeed<'de> for Name<'_> {
 }
 
 impl Visitor<'_> for Name<'_> {
-    type Value = Range<usize>;
+    type Value = (Hint, Range<usize>);
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a name")
     }
 
     fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        let start = self.0.len();
-        self.0.push_str(name);
-        Ok(start..self.0.len())
+        Ok((Hint::of(name), put(self.0, name)))
+    }
+}
+
+/// Puts a value behind the other texts, if it is one.
+struct OfMember<'n>(&'n mut String);
+
+impl<'de> DeserializeSeed<'de> for OfMember<'_> {
+    type Value = Read;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Read, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for OfMember<'_> {
+    type Value = Read;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Read, E> {
+        Ok(Read::Text(put(self.0, text)))
+    }
+
+    fn visit_bool<E>(self, flag: bool) -> Result<Read, E> {
+        Ok(Read::Other(flag.into()))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Read, E> {
+        Ok(Read::Other(number.into()))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Read, E> {
+        Ok(Read::Other(number.into()))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Read, E> {
+        Ok(Read::Other(number.into()))
+    }
+
+    fn visit_unit<E>(self) -> Result<Read, E> {
+        Ok(Read::Other(Value::Null))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Read, A::Error> {
+        Value::deserialize(SeqAccessDeserializer::new(items)).map(Read::Other)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Read, A::Error> {
+        Value::deserialize(MapAccessDeserializer::new(members)).map(Read::Other)
     }
 }
 
@@ -306,22 +425,49 @@ impl fmt::Debug for Claims {
     }
 }
 
+/// What a claim says.
+#[derive(Clone, Copy)]
+pub(crate) enum Claim<'c> {
+    Text(&'c str),
+    /// No text.
+    Other(&'c Value),
+}
+
+impl<'c> Claim<'c> {
+    fn of(value: &'c Value) -> Self {
+        match value {
+            Value::String(text) => Self::Text(text),
+            other => Self::Other(other),
+        }
+    }
+
+    fn as_object(self) -> Option<&'c Map<String, Value>> {
+        match self {
+            Self::Text(_) => None,
+            Self::Other(value) => value.as_object(),
+        }
+    }
+
+    pub(crate) fn is_object(self) -> bool {
+        self.as_object().is_some()
+    }
+}
+
 /// What a path could mean.
-#[derive(Default)]
 struct Meanings<'v> {
-    first: Option<&'v Value>,
+    first: Option<Claim<'v>>,
     several: bool,
 }
 
 impl<'v> Meanings<'v> {
-    fn extend(&mut self, value: Option<&'v Value>) {
+    fn extend(&mut self, value: Option<Claim<'v>>) {
         self.several |= self.first.is_some() && value.is_some();
         self.first = self.first.or(value);
     }
 
     /// As for the claims themselves, in an object among them.
     fn extend_below(&mut self, object: &'v Map<String, Value>, path: &str) {
-        self.extend(object.get(path));
+        self.extend(object.get(path).map(Claim::of));
         for (name, rest) in splits(path) {
             if let Some(below) = object.get(name).and_then(Value::as_object) {
                 self.extend_below(below, rest);
@@ -346,15 +492,15 @@ pub(crate) fn invalid(claim: &str, rule: &str) -> Refusal {
         .because(rule)
 }
 
-fn mistyped(claim: &str, found: &Value, expected: &str) -> Refusal {
+fn mistyped(claim: &str, found: Claim<'_>, expected: &str) -> Refusal {
     let found = match found {
-        Value::Null => "null".to_owned(),
-        Value::Bool(_) => "true or false".to_owned(),
-        Value::Number(number) => format!("the number {number}"),
-        Value::String(text) if text.is_empty() => "an empty text".to_owned(),
-        Value::String(text) => format!("the text `{}`", shown(text.as_bytes())),
-        Value::Array(_) => "a list".to_owned(),
-        Value::Object(_) => "an object".to_owned(),
+        Claim::Text("") => "an empty text".to_owned(),
+        Claim::Text(text) => format!("the text `{}`", shown(text.as_bytes())),
+        Claim::Other(Value::Null) => "null".to_owned(),
+        Claim::Other(Value::Bool(_)) => "true or false".to_owned(),
+        Claim::Other(Value::Number(number)) => format!("the number {number}"),
+        Claim::Other(Value::Object(_)) => "an object".to_owned(),
+        Claim::Other(_) => "a list".to_owned(),
     };
     invalid(claim, &format!("is {found}, expected {expected}"))
 }
@@ -422,7 +568,7 @@ mod tests {
             assert_eq!(reason.unwrap_err().reason(), Reason::ClaimInvalid);
         }
         // What lies beside it is as it was.
-        assert!(shadowed.at("act").is_some());
+        assert!(shadowed.contains("act"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! For which tenant a credential counts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use throughline_core::refusal::shown;
 use throughline_core::{Place, Reason, Refusal, Tenant};
@@ -39,7 +39,8 @@ enum Rule {
 
 #[derive(Clone, Debug)]
 enum Values {
-    Allowed(BTreeSet<Tenant>),
+    /// Each under its own name.
+    Allowed(BTreeMap<Box<str>, Tenant>),
     /// Whatever fits the grammar.
     Any,
     Mapped(BTreeMap<Box<str>, Tenant>),
@@ -74,7 +75,8 @@ impl Tenancy {
 
     /// Only these tenants count.
     pub fn only(self, tenants: impl IntoIterator<Item = Tenant>) -> Self {
-        self.with_values(Values::Allowed(tenants.into_iter().collect()))
+        let named = |tenant: Tenant| (tenant.as_str().into(), tenant);
+        self.with_values(Values::Allowed(tenants.into_iter().map(named).collect()))
     }
 
     /// The issuer makes the claim from parts, joined by `separator`. A part that the issuer did not
@@ -149,14 +151,10 @@ impl Tenancy {
                 .get(value)
                 .cloned()
                 .ok_or_else(|| refuse(claim, value, "one of the mapped values")),
-            Values::Allowed(tenants) => {
-                let tenant = tenant(claim, value)?;
-                if tenants.contains(&tenant) {
-                    Ok(tenant)
-                } else {
-                    Err(refuse(claim, value, "one of the listed tenants"))
-                }
-            }
+            Values::Allowed(tenants) => tenants
+                .get(value)
+                .cloned()
+                .ok_or_else(|| refuse(claim, value, "one of the listed tenants")),
             Values::Any if nobodys.contains(&value) => {
                 Err(refuse(claim, value, "a tenant of its own"))
             }

@@ -5,7 +5,6 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use serde_json::Value;
 use throughline_core::refusal::shown;
 use throughline_core::time::Timestamp;
 use throughline_core::{Place, Reason, Refusal, Tenant};
@@ -15,7 +14,7 @@ use throughline_jose::verify::{CacheMetrics, Cached, Envelope, KnownHeaders, Tok
 
 use super::unit::Issuer;
 use super::verify::trust_domain;
-use crate::claims::{Claims, invalid, missing};
+use crate::claims::{Claim, Claims, invalid, missing};
 use crate::identity::Identity;
 use crate::trust::TrustMap;
 
@@ -77,13 +76,13 @@ struct Unverified(Claims);
 
 impl Unverified {
     fn read(envelope: &Envelope<'_>) -> Result<Self, Refusal> {
-        Claims::read(&envelope.danger_unverified_payload()?).map(Self)
+        Claims::read(envelope.danger_unverified_payload()).map(Self)
     }
 
     /// The issuer that must vouch: `iss`, or what stands in for one that is absent.
     fn issuer(&self) -> Result<&str, Refusal> {
         match self.0.at("iss") {
-            Some(Value::String(issuer)) => return Ok(issuer),
+            Some(Claim::Text(issuer)) => return Ok(issuer),
             Some(_) => return Err(invalid("iss", "is no text")),
             None => {}
         }
@@ -181,13 +180,14 @@ impl Issuers {
         let member = self.select(&unverified)?;
         let unit = &member.issuer.0;
         envelope.check_type(unit.profile.0.types)?;
-        let (key, generation) = unit.vouch(&envelope)?;
+        let current = unit.keys.current();
+        let key = unit.vouch(&current, &envelope)?;
         self.headers.keep(&envelope);
         let Unverified(claims) = unverified;
-        let identity = Arc::new(unit.judge(&claims, Some(&key), &self.trust, now)?);
+        let identity = Arc::new(unit.judge(&claims, Some(key), &self.trust, now)?);
         let accepted = Accepted {
             token: token.into(),
-            generation,
+            generation: current.generation(),
             identity: Arc::clone(&identity),
         };
         member.cache.insert(Arc::new(accepted), now);

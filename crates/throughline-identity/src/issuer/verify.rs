@@ -12,11 +12,12 @@ use throughline_core::refusal::shown;
 use throughline_core::time::Timestamp;
 use throughline_core::{Actor, Place, Principal, Reason, Refusal, Tenant};
 use throughline_jose::VerifyingKey;
+use throughline_jose::source::CurrentKeys;
 use throughline_jose::verify::Envelope;
 
 use super::name::IssuerName;
 use super::unit::{Issuer, Unit};
-use crate::claims::{Claims, invalid, missing};
+use crate::claims::{Claim, Claims, invalid, missing};
 use crate::identity::Identity;
 use crate::kind::CredentialKind;
 use crate::profile::{ActorFrom, Mapping, unknown_kind};
@@ -47,10 +48,13 @@ impl Issuer {
 }
 
 impl Unit {
-    /// Step 4: the key is this issuer's and of an allowed algorithm, the signature is good. Yields
-    /// the key and the generation of its set.
-    pub(super) fn vouch(&self, envelope: &Envelope<'_>) -> Result<(VerifyingKey, u64), Refusal> {
-        let current = self.keys.current();
+    /// Step 4: the key is this issuer's and of an allowed algorithm, the signature is good.
+    /// `current` are the issuer's keys as they are now.
+    pub(super) fn vouch<'k>(
+        &self,
+        current: &'k CurrentKeys,
+        envelope: &Envelope<'_>,
+    ) -> Result<&'k VerifyingKey, Refusal> {
         if !current.status().is_ready() {
             return Err(Refusal::new(Reason::KeysUnavailable).because(format!(
                 "keys of issuer `{}`: {}",
@@ -75,7 +79,7 @@ impl Unit {
             )));
         }
         envelope.check_signature(key)?;
-        Ok((key.clone(), current.generation()))
+        Ok(key)
     }
 
     /// Step 5 and what is particular to the edge: issuer, audience, times, kind, tenant, mapping.
@@ -92,7 +96,7 @@ impl Unit {
         let (issued_at, expires_at) = self.check_times(claims, now)?;
         are_there(claims, facts.required)?;
         // RFC 9449 §7.2, RFC 8705 §3: it counts for nothing beside a proof, and nobody has seen one.
-        if claims.at("cnf").is_some() {
+        if claims.contains("cnf") {
             return Err(invalid("cnf", "binds the credential to a proof"));
         }
 
@@ -321,7 +325,7 @@ fn are_there(claims: &Claims, required: &[&str]) -> Result<(), Refusal> {
     for claim in required {
         match claims.at(claim) {
             None => return Err(missing(claim)),
-            Some(Value::Null) => return Err(invalid(claim, "is null")),
+            Some(Claim::Other(Value::Null)) => return Err(invalid(claim, "is null")),
             Some(_) => {}
         }
     }
@@ -338,7 +342,11 @@ pub(super) fn trust_domain(subject: &str) -> Option<&str> {
 fn scope(claims: &Claims, mapping: &Mapping) -> Result<Scope, Refusal> {
     let mut words = Vec::new();
     for claim in mapping.scope {
-        words.extend(claims.words(claim)?.unwrap_or_default());
+        let more = claims.words(claim)?.unwrap_or_default();
+        match words.is_empty() {
+            true => words = more,
+            false => words.extend(more),
+        }
     }
     let claim = mapping.scope.first().copied().unwrap_or("scope");
     Scope::from_tokens(words).map_err(|error| invalid(claim, &error.to_string()))
@@ -371,20 +379,25 @@ fn authentication(
     Ok(authentication)
 }
 
-fn attribute_value(claim: &str, value: &Value) -> Result<AttributeValue, Refusal> {
+fn attribute_value(claim: &str, value: Claim<'_>) -> Result<AttributeValue, Refusal> {
+    let value = match value {
+        Claim::Text(text) => return Ok(text.into()),
+        Claim::Other(value) => value,
+    };
     match value {
         Value::Bool(flag) => Ok((*flag).into()),
         Value::Number(number) => number
             .as_i64()
             .map(Into::into)
             .ok_or_else(|| invalid(claim, "is no whole number")),
-        Value::String(text) => Ok(text.as_str().into()),
         Value::Array(items) => items
             .iter()
             .map(|item| item.as_str().map(Box::from))
             .collect::<Option<Vec<Box<str>>>>()
             .map(AttributeValue::List)
             .ok_or_else(|| invalid(claim, "holds something else than texts")),
-        Value::Null | Value::Object(_) => Err(invalid(claim, "is no value of an attribute")),
+        Value::Null | Value::Object(_) | Value::String(_) => {
+            Err(invalid(claim, "is no value of an attribute"))
+        }
     }
 }

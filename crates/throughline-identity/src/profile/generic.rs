@@ -108,12 +108,12 @@ const MAPPINGS: &[Mapping] = &[
 fn decide(claims: &Claims, actor: Option<ActorKind>) -> Result<CredentialKind, Refusal> {
     let subject = claims.required_text("sub")?;
     let client = claims.text("client_id")?.or(claims.text("azp")?);
-    match (claims.at("act"), actor) {
-        (None, _) if client == Some(subject) => Ok(CredentialKind::Machine),
-        (None, _) => Ok(CredentialKind::Session),
-        (Some(_), Some(ActorKind::Agent)) => Ok(CredentialKind::DelegatedAgent),
-        (Some(_), Some(ActorKind::Person)) => Ok(CredentialKind::ImpersonatedSession),
-        (Some(_), _) => Err(unknown_kind(
+    match (claims.contains("act"), actor) {
+        (false, _) if client == Some(subject) => Ok(CredentialKind::Machine),
+        (false, _) => Ok(CredentialKind::Session),
+        (true, Some(ActorKind::Agent)) => Ok(CredentialKind::DelegatedAgent),
+        (true, Some(ActorKind::Person)) => Ok(CredentialKind::ImpersonatedSession),
+        (true, _) => Err(unknown_kind(
             "`act` is there, and the configuration does not say what an actor of this issuer is",
         )),
     }
