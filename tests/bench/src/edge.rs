@@ -30,6 +30,7 @@ use tower::Layer as _;
 
 use crate::Error;
 use crate::meter::Row;
+use crate::peers::SessionDecode;
 use crate::rows::{bare, status};
 
 /// The names of the rows that ratios are made of.
@@ -40,12 +41,27 @@ pub mod name {
     pub const REQUEST: &str = "edge, request, known credential";
     /// A credential whose key its issuer does not publish, within the cool-down.
     pub const UNKNOWN_KEY: &str = "edge refused, unknown key";
-    /// Never seen, by algorithm; and the library's verification with a parsed key.
-    pub const COLD: [(&str, &str); 3] = [
-        ("edge, cold, EdDSA", "edge, raw verify, EdDSA"),
-        ("edge, cold, ES256", "edge, raw verify, ES256"),
-        ("edge, cold, RS256", "edge, raw verify, RS256"),
+    /// Never seen, by algorithm; the library's verification with a parsed key; and the peer that
+    /// most services use, which verifies, checks audience and times, and reads the claims.
+    pub const COLD: [(&str, &str, &str); 3] = [
+        (
+            "edge, cold, EdDSA",
+            "edge, raw verify, EdDSA",
+            "edge, jsonwebtoken decode, EdDSA",
+        ),
+        (
+            "edge, cold, ES256",
+            "edge, raw verify, ES256",
+            "edge, jsonwebtoken decode, ES256",
+        ),
+        (
+            "edge, cold, RS256",
+            "edge, raw verify, RS256",
+            "edge, jsonwebtoken decode, RS256",
+        ),
     ];
+    /// As the library does it with the bytes of a key.
+    pub const RAW_UNPARSED: &str = "edge, raw verify, RS256, key unparsed";
 }
 
 type Sign = dyn Fn(&[u8]) -> Result<Vec<u8>, Error>;
@@ -171,7 +187,7 @@ pub fn rows(now: Timestamp) -> Result<Vec<Row>, Error> {
         ProviderKey::p256()?,
         ProviderKey::rsa()?,
     ];
-    for (key, (cold, raw)) in keys.iter().zip(name::COLD) {
+    for (key, (cold, raw, peer)) in keys.iter().zip(name::COLD) {
         let token: Arc<str> = key.token("2026-11", now)?.into();
         let edge = issuers(key, 0)?;
         let text = Arc::clone(&token);
@@ -187,8 +203,14 @@ pub fn rows(now: Timestamp) -> Result<Vec<Row>, Error> {
                 .is_ok()
         };
         rows.push(Row::new(raw, || (), verify));
+
+        let peer_decode = SessionDecode::new(key.alg, &key.jwk)?;
+        let text = Arc::clone(&token);
+        let verify = move |()| peer_decode.accepts(black_box(text.as_bytes()));
+        rows.push(Row::new(peer, || (), verify));
     }
     let [.., rsa] = &keys;
+    rows.push(raw_unparsed(rsa, now)?);
     let edge = issuers(rsa, 1_000)?;
     let token = rsa.token("2026-11", now)?;
     let _ = edge.verify(token.as_bytes(), now)?;
@@ -206,6 +228,19 @@ pub fn rows(now: Timestamp) -> Result<Vec<Row>, Error> {
     };
     rows.push(Row::new(name::UNKNOWN_KEY, || (), refuse));
     Ok(rows)
+}
+
+/// What the library's verification costs where it is given the key in bytes each time.
+fn raw_unparsed(key: &ProviderKey, now: Timestamp) -> Result<Row, Error> {
+    let token = key.token("2026-11", now)?;
+    let (message, signature) = token.rsplit_once('.').ok_or("the token has no signature")?;
+    let (message, signature) = (message.to_owned(), URL_SAFE_NO_PAD.decode(signature)?);
+    let unparsed = UnparsedPublicKey::new(key.verification, key.public.clone());
+    let verify = move |()| {
+        let message = black_box(message.as_bytes());
+        unparsed.verify(message, &signature).is_ok()
+    };
+    Ok(Row::new(name::RAW_UNPARSED, || (), verify))
 }
 
 /// The whole layer, around the bare service.
