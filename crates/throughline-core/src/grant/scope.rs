@@ -245,6 +245,9 @@ mod tests {
             ("a.b", "a.*", false),
             ("a.b.*", "a.*", false),
             ("a.*", "a.B", false),
+            // A segment begins with a letter: this one is opaque.
+            ("a.*", "a.1b", false),
+            ("a.*", "a.b1", true),
             ("a.*", "a.https://x", false),
             ("https://x", "https://x", true),
             ("Read", "read", false),
