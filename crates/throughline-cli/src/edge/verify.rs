@@ -25,6 +25,14 @@ pub(crate) fn run(
     token: &std::ffi::OsStr,
 ) -> Result<bool, Box<dyn Error>> {
     let config = EdgeConfig::read(file)?;
+    // Why keys could not be had is said where they were fetched.
+    tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::WARN)
+        .with_writer(io::stderr)
+        .with_ansi(false)
+        .without_time()
+        .try_init()
+        .map_err(|error| error.to_string())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()

@@ -6,6 +6,7 @@
 mod demo;
 mod differential;
 mod edge;
+mod edge_tls;
 mod hold;
 mod inspect;
 mod probe;

@@ -8,7 +8,8 @@
 //!    the second time leads nowhere.
 //! 4. **The answer has a limit** in bytes. Time is the caller's to limit.
 //!
-//! Certificates are checked against the platform's roots, read when the endpoint is made.
+//! Certificates are checked against the platform's roots, read when the endpoint is made. For an
+//! authority of one's own, `SSL_CERT_FILE` or `SSL_CERT_DIR` names other roots in their place.
 //!
 //! # Example
 //!
