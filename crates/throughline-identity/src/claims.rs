@@ -156,9 +156,9 @@ impl Claims {
     fn insert(&mut self, name: &str, value: Value) {
         let hint = Hint::of(name);
         let name = put(&mut self.texts, name);
-        let value = match value {
-            Value::String(text) => Read::Text(put(&mut self.texts, &text)),
-            other => Read::Other(other),
+        let value = match value.as_str() {
+            Some(text) => Read::Text(put(&mut self.texts, text)),
+            None => Read::Other(value),
         };
         self.push(Member { hint, name, value });
     }
@@ -435,10 +435,7 @@ pub(crate) enum Claim<'c> {
 
 impl<'c> Claim<'c> {
     fn of(value: &'c Value) -> Self {
-        match value {
-            Value::String(text) => Self::Text(text),
-            other => Self::Other(other),
-        }
+        value.as_str().map_or(Self::Other(value), Self::Text)
     }
 
     fn as_object(self) -> Option<&'c Map<String, Value>> {
