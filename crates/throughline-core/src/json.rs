@@ -39,6 +39,10 @@ use serde::de::{
 /// How deep arrays and objects may nest, counted in containers.
 pub const MAX_DEPTH: usize = 32;
 
+/// How the names begin that serde_json gives to what is no object. Behind one of them it would read
+/// a text anew, and not by these rules (with its feature `raw_value`, which any crate can turn on).
+const SERDE_JSONS_OWN: &str = "$serde_json::private::";
+
 /// Up to this many members an object is searched linearly, which is faster than hashing.
 const LINEAR_SEARCH: usize = 16;
 
@@ -192,6 +196,10 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<'_, D> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, D::Error> {
+        if name.starts_with(SERDE_JSONS_OWN) {
+            // A text as it stands, whose type asked for it. Whoever reads it does so by these rules.
+            return self.inner.deserialize_newtype_struct(name, visitor);
+        }
         let visitor = self.on(visitor);
         self.inner.deserialize_newtype_struct(name, visitor)
     }
@@ -329,6 +337,9 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Members<'_, 'de, A> {
         let Some(BorrowedName(name)) = self.members.inner.next_key()? else {
             return Ok(None);
         };
+        if name.starts_with(SERDE_JSONS_OWN) {
+            return Err(self.members.fail(Kind::Syntax));
+        }
         let read = match &name {
             Cow::Borrowed(name) => seed.deserialize(BorrowedStrDeserializer::new(name)),
             Cow::Owned(name) => seed.deserialize(name.as_str().into_deserializer()),
@@ -400,6 +411,18 @@ impl<'de> Names<'de> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_text_in_a_value_is_read_as_json_of_its_own() {
+        for name in ["RawValue", "Number"] {
+            let text = format!(r#"{{"a":{{"$serde_json::private::{name}":"{{}}"}}}}"#);
+            assert!(check(text.as_bytes()).is_err(), "{text}");
+            assert!(parse::<serde_json::Value>(text.as_bytes()).is_err());
+        }
+        let text = br#"{"a":{"$serde_json":"{}"}}"#;
+        let value: serde_json::Value = parse(text).unwrap();
+        assert_eq!(value["a"]["$serde_json"], "{}");
+    }
 
     #[test]
     fn a_repeated_member_is_refused_at_every_depth() {
