@@ -5,6 +5,8 @@
 //! hides the second value (step 1 of the hop). Writing reads back what it wrote, because most
 //! carriers drop silently what does not fit.
 
+use std::fmt;
+
 use crate::reason::Reason;
 use crate::refusal::{Place, Refusal};
 
@@ -253,10 +255,20 @@ fn has_comma(value: &[u8]) -> bool {
 }
 
 /// The values of the owned fields of one carrier: at most one each.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct OwnedValues<'c> {
     token: Option<&'c [u8]>,
     others: Vec<(usize, &'c [u8])>,
+}
+
+/// What is there, and never the token.
+impl fmt::Debug for OwnedValues<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OwnedValues")
+            .field("has_token", &self.token.is_some())
+            .field("others", &self.others.len())
+            .finish()
+    }
 }
 
 impl<'c> OwnedValues<'c> {

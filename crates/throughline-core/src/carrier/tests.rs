@@ -422,3 +422,11 @@ fn connection_must_not_name_a_field_that_holds_something_of_ours() {
     ];
     assert!(owned.read(&fields).is_ok(), "two lines of it are one list");
 }
+
+#[test]
+fn debug_shows_no_value() {
+    let honest = honest();
+    let owned = owned();
+    let shown = format!("{:?}", owned.read(&honest).unwrap());
+    assert_eq!(shown, "OwnedValues { has_token: true, others: 1 }");
+}
