@@ -285,11 +285,9 @@ impl Draft {
         if self.as_of > lifetime.issued_at || !attributes_hold || !authenticated {
             return Err(DraftError(Rule::Future));
         }
-        if self
-            .authentication
-            .session()
-            .is_some_and(|session| !fits_name(session))
-        {
+        let of_actors = self.actors.iter().filter_map(Actor::session);
+        let mut sessions = self.authentication.session().into_iter().chain(of_actors);
+        if !sessions.all(fits_name) {
             return Err(DraftError(Rule::Name));
         }
         if self

@@ -166,7 +166,9 @@ impl Context {
             ("sub", self.principal == parent.principal),
             (
                 "tctx.kind",
-                self.kind == parent.kind || self.kind == Kind::DelegatedAgent,
+                // A user's work may go on to an agent.
+                self.kind == parent.kind
+                    || (self.kind == Kind::DelegatedAgent && parent.kind == Kind::User),
             ),
             ("aud", self.lifetime.audience == parent.lifetime.audience),
             ("act", self.actors.continues(&parent.actors)),
@@ -186,6 +188,7 @@ impl Context {
             ("rctx.amr", own.methods == parents.methods),
             ("rctx.sid", own.session == parents.session),
             ("tctx.attr", self.attributes == parent.attributes),
+            ("tctx.proj", self.projections == parent.projections),
         ];
         if let Some((claim, _)) = chain.into_iter().find(|(_, same)| !same) {
             return Err(Refusal::new(Reason::ParentMismatch).at(Place::claim(claim)));

@@ -205,6 +205,7 @@ fn chain(nearest: Act<'_>) -> Result<ActorChain, Refusal> {
         let principal = Principal::from_composed(sub).map_err(|error| invalid("act.sub", error))?;
         let mut actor = Actor::new(kind, principal);
         if let Some(session) = &act.sid {
+            fits_session("act.sid", session)?;
             actor = actor.in_session(session);
         }
         actors.push(actor);
@@ -212,6 +213,17 @@ fn chain(nearest: Act<'_>) -> Result<ActorChain, Refusal> {
     }
     ActorChain::from_nearest_first(actors)
         .map_err(|reason| Refusal::new(reason).at(Place::claim("act")))
+}
+
+/// An empty session would be every lost session.
+fn fits_session(claim: &'static str, session: &str) -> Result<(), Refusal> {
+    match fits_name(session) {
+        true => Ok(()),
+        false => Err(invalid(
+            claim,
+            "is unusable, expected 1 to 255 bytes of visible ascii",
+        )),
+    }
 }
 
 fn attributes(wire: &BTreeMap<Text<'_>, WireAttribute<'_>>) -> Result<Attributes, Refusal> {
@@ -336,12 +348,8 @@ impl WireTask<'_> {
 
 impl Rctx<'_> {
     fn authentication(&self) -> Result<Authentication, Refusal> {
-        // An empty session would be every lost session.
-        if self.sid.as_deref().is_some_and(|sid| !fits_name(sid)) {
-            return Err(invalid(
-                "rctx.sid",
-                "is unusable, expected 1 to 255 bytes of visible ascii",
-            ));
+        if let Some(session) = &self.sid {
+            fits_session("rctx.sid", session)?;
         }
         let methods = self.amr.iter().flatten();
         Ok(Authentication {

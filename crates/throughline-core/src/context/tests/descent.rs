@@ -177,6 +177,18 @@ fn a_child_on_the_wire_is_no_wider_than_its_parent() {
     let user = with(without(claims(), "/act"), "/tctx/kind", json!("user"));
     assert_eq!(check(&parent, &user), Ok(()));
     assert_eq!(check(&user, &parent), differs("tctx.kind"));
+    // Nobody else's work does: an agent would act with what belongs to a service.
+    for kind in ["workload", "autonomous_agent"] {
+        let own = with(without(claims(), "/act"), "/tctx/kind", json!(kind));
+        assert_eq!(check(&parent, &own), differs("tctx.kind"), "{kind}");
+        assert_eq!(check(&own, &own), Ok(()), "{kind}");
+    }
+    // Copies that are left out would be missed by whoever relies on them.
+    let copied = with(claims(), "/tctx/proj", json!(["tenant@header:x-tenant"]));
+    let bare = without(claims(), "/tctx/proj");
+    assert_eq!(check(&copied, &copied), Ok(()));
+    assert_eq!(check(&bare, &copied), differs("tctx.proj"));
+    assert_eq!(check(&copied, &bare), differs("tctx.proj"));
     let mut elsewhere = read(&parent).unwrap();
     elsewhere.lifetime.audience = "staging.example".into();
     let found = named(elsewhere.check_descends_from(&read(&parent).unwrap()));

@@ -80,6 +80,9 @@ fn a_draft_is_not_issued_with_a_session_or_a_trace_that_no_reader_takes() {
                    of visible ascii";
     for id in ["", "s 1", &"x".repeat(Draft::MAX_NAME_LEN + 1)] {
         assert_eq!(issued(in_session(id)), Err(session.to_owned()), "{id}");
+        let bot = Actor::new(ActorKind::Agent, Principal::platform("ops", "bot").unwrap());
+        let by_agent = user().delegated_to(bot.in_session(id)).unwrap();
+        assert_eq!(issued(by_agent), Err(session.to_owned()), "{id}");
     }
     assert!(issued(in_session(&"x".repeat(Draft::MAX_NAME_LEN))).is_ok());
 

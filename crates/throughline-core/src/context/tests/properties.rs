@@ -43,7 +43,7 @@ fn principal(tenant: impl Strategy<Value = Tenant>) -> impl Strategy<Value = Pri
 fn an_actor() -> impl Strategy<Value = Actor> {
     let of_platform = subject().prop_map(|name| Principal::platform("ops", &name).unwrap());
     let who = prop_oneof![3 => principal(tenant()), 1 => of_platform];
-    (who, option::of(text())).prop_map(|(principal, session)| {
+    (who, option::of("[!-~]{1,32}")).prop_map(|(principal, session)| {
         let agent = Actor::new(ActorKind::Agent, principal);
         match session {
             Some(session) => agent.in_session(&session),
