@@ -61,7 +61,7 @@ pub fn stay_inside(destinations: Destinations) -> Policy {
 }
 
 /// A [`reqwest::Client`] as a service over `http` types.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct ReqwestService(Client);
 
 impl ReqwestService {

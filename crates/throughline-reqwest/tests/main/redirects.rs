@@ -151,7 +151,7 @@ async fn reqwest_by_itself_hands_the_context_to_the_other_host() {
     let client = CarryLayer::builder(inside)
         .build()
         .unwrap()
-        .layer(ReqwestService::default());
+        .layer(ReqwestService::new(reqwest::Client::new()));
     let cx = context().await;
     let request = http::Request::get(format!("{billing}/away"))
         .in_context(&cx)
