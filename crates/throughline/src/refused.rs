@@ -158,6 +158,8 @@ impl Refused {
         let mut response = Response::new(Bytes::new());
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        // It looks like an answer of 200 to a cache.
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(
             "grpc-status",
             HeaderValue::from(u16::from(reason.grpc_code().number())),
@@ -308,6 +310,7 @@ mod tests {
             assert_eq!(text("throughline-reason"), reason.code());
             assert_eq!(text("throughline-refusal-id"), refused.id().to_string());
             assert!(response.body().is_empty());
+            assert_eq!(text("cache-control"), "no-store");
             let all = format!("{:?}", response.headers());
             assert!(SECRETS.iter().all(|secret| !all.contains(secret)), "{all}");
         }
