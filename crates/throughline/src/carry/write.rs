@@ -53,14 +53,14 @@ fn write_token(config: &Config, token: &Bytes, headers: &mut HeaderMap) -> Resul
     if !headers.is_empty() {
         let fields = Fields(headers);
         match owned.read(&fields)?.token().map(|own| own == token) {
-            Some(true) => return Ok(()),
             // Another chain of work, whoever put it there: neither of the two is sent.
             Some(false) => {
                 return Err(Refusal::new(Reason::ParentMismatch)
                     .at(place())
                     .because("holds another context already"));
             }
-            None => {}
+            // Written again all the same: the one that is there may be shown, and indexed.
+            Some(true) | None => {}
         }
     }
     let mut value = HeaderValue::from_maybe_shared(token.clone())
@@ -202,6 +202,10 @@ fn write_baggage(
     if line.is_empty() {
         headers.remove("baggage");
         return Ok(());
+    }
+    let mut options = headers.get_all(CONNECTION).iter();
+    if !members.is_empty() && options.any(|options| lists(options.as_bytes(), "baggage")) {
+        return Err(Refusal::new(Reason::ContextStripped).at(Place::header("baggage")));
     }
     let read = Baggage::read([line.as_slice()], Limits::default())
         .map_err(|_| oversized("the baggage of the call would be over its limits"))?;

@@ -37,6 +37,26 @@ async fn the_token_is_written_byte_for_byte_and_is_not_shown_in_logs() {
 }
 
 #[tokio::test]
+async fn copies_in_baggage_do_not_go_where_the_next_hop_removes_baggage() {
+    let world = World::new();
+    let cx = world.admit(world.draft("acme").add_projection(tenant_member()));
+    let client = Client::default();
+    for (option, expected) in [
+        ("close, Baggage", Err(Reason::ContextStripped)),
+        ("close", Ok(())),
+    ] {
+        let sent = request(INSIDE, &[("connection", option)]).in_context(&cx);
+        let answer = send(builder(&world), &client, sent).await;
+        let answer = answer.map(drop).map_err(|(reason, _)| reason);
+        assert_eq!(answer, expected, "{option}");
+    }
+    // Somebody else's baggage is somebody else's loss.
+    let foreign = [("connection", "baggage"), ("baggage", "a=1")];
+    let sent = request(INSIDE, &foreign).in_context(&world.context("acme"));
+    send(builder(&world), &client, sent).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_token_that_may_be_indexed_is_a_field_like_any_other() {
     let world = World::new();
     let cx = world.context("acme");
@@ -226,6 +246,8 @@ async fn another_token_that_is_there_already_never_wins() {
     // Identical bytes are fine.
     let same = request(INSIDE, &[("txn-token", &text(&own))]).in_context(&own);
     send(builder(&world), &client, same).await.unwrap();
+    // Whoever put them there may have let logs and HTTP/2 have them.
+    assert!(client.last()["txn-token"].is_sensitive());
     assert_eq!(
         lines(&client.last()),
         [format!("txn-token: {}", text(&own))]
