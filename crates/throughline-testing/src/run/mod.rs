@@ -8,8 +8,8 @@
 //!    run.
 //! 3. **Every variant** of the attack is sent, each after what has to happen before it, and the
 //!    world is put back afterwards.
-//! 4. **The twin again**: the service still lives, and what differs between the two answers to the
-//!    same request is known to change by itself.
+//! 4. **The twin again**: the service still lives, gives away nothing of the other tenant's, and what
+//!    differs between the two answers to the same request is known to change by itself.
 //! 5. **The judge** looks at the answers; the worst variant decides.
 //!
 //! Attacks run one after the other. A run ends, if its sender always does.
@@ -44,6 +44,7 @@ mod render;
 mod runner;
 mod sender;
 mod shot;
+mod twin;
 mod weigh;
 mod world;
 

@@ -1,6 +1,5 @@
 //! The order of things: twin, what is before, attack, twin again, verdict.
 
-use std::fmt::Write as _;
 use std::ops::ControlFlow;
 
 use super::exchange::{Answer, Outgoing};
@@ -9,14 +8,14 @@ use super::many::{abandoned, together};
 use super::plan::Plan;
 use super::render::{Rendered, render};
 use super::sender::Sender;
-use super::shot::{Counting, Honest, Kit, Shot, fresh_nonce, is_request, status};
-use super::weigh::Twin;
+use super::shot::{Counting, Honest, Kit, Shot, fresh_nonce, is_request};
+use super::twin::{Pair, served};
 use super::world::World;
 use crate::attack::{Act, Attack, Fill, Many, Need, Step, Variant};
 use crate::catalogue::Catalogue;
 use crate::forge::Material;
-use crate::judge::{How, Kind, Verdict, kind};
-use crate::report::{Exchange, Outcome, Redact, Report};
+use crate::judge::Verdict;
+use crate::report::{Outcome, Redact, Report};
 use crate::target::Target;
 
 /// A catalogue, the service's honest request, and the world behind it. See the
@@ -160,24 +159,10 @@ impl<'c> Run<'c> {
         fill: &Fill,
         steps: &[Step],
     ) -> Result<(Outgoing, Answer), String> {
-        let rendered = self.render(steps, fill, kit)?;
-        let outgoing = rendered.outgoing;
+        let outgoing = self.render(steps, fill, kit)?.outgoing;
         let answer = sender.send(outgoing.clone()).await;
-        let answer = answer.map_err(|failure| failure.to_string())?;
-        match kind(self.target.wire, &answer) {
-            Kind::Served => Ok((outgoing, answer)),
-            Kind::Doubtful(why) => Err(why.to_string()),
-            Kind::Refused(reason) => {
-                let mut why = format!("refused with {}", status(&answer));
-                if let Some(reason) = reason {
-                    let _ = write!(why, ", {reason}");
-                }
-                if let Some(place) = answer.place() {
-                    let _ = write!(why, " at {place}");
-                }
-                Err(why)
-            }
-        }
+        let answer = served(self.target.wire, answer.as_ref())?.clone();
+        Ok((outgoing, answer))
     }
 
     /// One attack, from twin to twin.
@@ -192,22 +177,20 @@ impl<'c> Run<'c> {
             Ok(fill) => fill,
             Err(why) => return not_run(why),
         };
-        let redact = Redact::new(&fill);
-        let (asked, first) = match self.honest(sender, kit, &fill, attack.twin()).await {
-            Ok(twin) => twin,
-            Err(why) => return not_run(format!("the honest twin was not served: {why}")),
+        let own = match self.begin(attack, sender, kit, &fill, false).await {
+            Ok(own) => own,
+            Err(outcome) => return *outcome,
         };
-        // Somebody else's data in answer to an honest request is the worst there is.
-        if let Some(marker) = self.markers(false, &asked).1
-            && first.text().contains(marker)
-        {
-            let how = How::OtherMarker;
-            return Outcome::new(attack, Verdict::Accepted { how }).with_exchange(Exchange::of(
-                &redact,
-                &asked,
-                Ok(&first),
-            ));
-        }
+        let mirrored = match attack.many() {
+            Some(Many::Interleave(_)) => {
+                let fill = fill.mirrored();
+                match self.begin(attack, sender, kit, &fill, true).await {
+                    Ok(mirrored) => Some(mirrored),
+                    Err(outcome) => return *outcome,
+                }
+            }
+            Some(Many::Abandon(_)) | None => None,
+        };
         let mut shots = Vec::new();
         let mut unsent = Vec::new();
         for variant in attack.variants() {
@@ -222,26 +205,13 @@ impl<'c> Run<'c> {
                 return not_run(why);
             }
         }
-        let mirrored = match attack.many() {
-            Some(Many::Interleave(_)) => {
-                let fill = fill.mirrored();
-                match self.honest(sender, kit, &fill, attack.twin()).await {
-                    Ok((_, answer)) => Some(answer),
-                    Err(why) => {
-                        return not_run(format!("the other tenant's twin was not served: {why}"));
-                    }
-                }
-            }
-            Some(Many::Abandon(_)) | None => None,
+        let mirrored = match mirrored {
+            Some(mirrored) => Some(mirrored.end(sender).await),
+            None => None,
         };
-        let again = self.honest(sender, kit, &fill, attack.twin()).await;
-        let twin = Twin {
-            asked,
-            first,
-            again: again.map(|(_, second)| second),
-            mirrored,
-        };
-        self.weigh(attack, kit, &fill, &twin, (shots, unsent))
+        let own = own.end(sender).await;
+        let pair = Pair { own, mirrored };
+        self.weigh(attack, kit, &fill, &pair, (shots, unsent))
     }
 
     /// What is before a variant, and its requests.
@@ -311,7 +281,12 @@ impl<'c> Run<'c> {
             Ok(redact.request(&rendered.outgoing))
         };
         let twin = || line(attack.twin(), &fill);
+        let mirrored = || match attack.many() {
+            Some(Many::Interleave(_)) => Some(line(attack.twin(), &fill.mirrored())),
+            Some(Many::Abandon(_)) | None => None,
+        };
         let mut requests = vec![twin()];
+        requests.extend(mirrored());
         for variant in attack.variants() {
             for act in variant.before() {
                 match act {
@@ -339,14 +314,17 @@ impl<'c> Run<'c> {
             }
             requests.push(line(variant.steps(), &fill));
         }
+        requests.extend(mirrored());
         requests.push(twin());
-        if let Some(Many::Interleave(_)) = attack.many() {
-            requests.push(line(attack.twin(), &fill.mirrored()));
-        }
         requests
     }
 
-    fn render(&self, steps: &[Step], fill: &Fill, kit: &Kit) -> Result<Rendered, String> {
+    pub(super) fn render(
+        &self,
+        steps: &[Step],
+        fill: &Fill,
+        kit: &Kit,
+    ) -> Result<Rendered, String> {
         let mut material = Material::new(fill, &kit.attacker);
         material.trusted = kit.trusted.as_ref();
         material.public_keys = kit.public_keys.as_deref();

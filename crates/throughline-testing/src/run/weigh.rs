@@ -1,21 +1,12 @@
 //! From answers to an outcome: each variant is judged, and the worst decides.
 
-use super::exchange::{Answer, Failure, Outgoing};
+use super::exchange::{Failure, Outgoing};
 use super::runner::Run;
 use super::shot::{Kit, Shot, says};
+use super::twin::{Pair, served};
 use crate::attack::{Attack, Expect, Fill};
-use crate::judge::{Case, Doubt, How, Twins, Verdict, told_apart};
+use crate::judge::{Case, Doubt, How, Verdict, told_apart};
 use crate::report::{Exchange, Outcome, Redact};
-
-/// The honest twin: before the attack, after it, and for the other tenant.
-pub(super) struct Twin {
-    pub(super) asked: Outgoing,
-    pub(super) first: Answer,
-    /// Or why it was no longer served.
-    pub(super) again: Result<Answer, String>,
-    /// Where requests of the other tenant are judged too.
-    pub(super) mirrored: Option<Answer>,
-}
 
 /// The worst verdict so far, and the request that it is of.
 #[derive(Default)]
@@ -37,7 +28,7 @@ impl Run<'_> {
         attack: &Attack,
         kit: &Kit,
         fill: &Fill,
-        twin: &Twin,
+        pair: &Pair,
         (shots, mut unsent): (Vec<Shot>, Vec<String>),
     ) -> Outcome {
         let redact = Redact::new(fill);
@@ -48,7 +39,7 @@ impl Run<'_> {
             if let Err(Failure::Unsendable(why)) = &shot.answer {
                 unsent.push(why.clone());
             } else {
-                let verdict = self.judge(attack, kit, fill, twin, shot);
+                let verdict = self.judge(attack, kit, fill, pair, shot);
                 worst.keep(verdict, Some(exchange(shot)));
             }
         }
@@ -58,8 +49,14 @@ impl Run<'_> {
                 worst.keep(Verdict::Accepted { how }, Some(exchange(shot)));
             }
         }
-        if let Err(why) = &twin.again {
-            worst.keep(Doubt::Aftermath(why.clone()).into(), None);
+        for twin in std::iter::once(&pair.own).chain(&pair.mirrored) {
+            let after = twin.after.as_ref();
+            if let Some(leak) = self.leak(twin.mirrored, &twin.asked, after) {
+                let exchange = Exchange::of(&redact, &twin.asked, after);
+                worst.keep(leak, Some(exchange));
+            } else if let Err(why) = served(self.target().wire, after) {
+                worst.keep(Doubt::Aftermath(why).into(), None);
+            }
         }
         let skipped = unsent.len();
         let (verdict, exchange) = worst.0.unwrap_or_else(|| {
@@ -69,20 +66,19 @@ impl Run<'_> {
         });
         let outcome = Outcome::new(attack, verdict)
             .with_unsent(skipped)
-            .with_twin(Exchange::of(&redact, &twin.asked, Ok(&twin.first)));
+            .with_twin(Exchange::of(&redact, &pair.own.asked, Ok(&pair.own.first)));
         match exchange {
             Some(exchange) => outcome.with_exchange(exchange),
             None => outcome,
         }
     }
 
-    fn judge(&self, attack: &Attack, kit: &Kit, fill: &Fill, twin: &Twin, shot: &Shot) -> Verdict {
-        // Where it is no longer served, the first answer is all there is to compare with.
-        let second = twin.again.as_ref().unwrap_or(&twin.first);
-        let twins = match (&twin.mirrored, shot.mirrored) {
-            (Some(answer), true) => Twins::of(answer, answer),
-            (Some(_) | None, false) | (None, true) => Twins::of(&twin.first, second),
+    fn judge(&self, attack: &Attack, kit: &Kit, fill: &Fill, pair: &Pair, shot: &Shot) -> Verdict {
+        let twin = match (&pair.mirrored, shot.mirrored) {
+            (Some(mirrored), true) => mirrored,
+            (Some(_) | None, false) | (None, true) => &pair.own,
         };
+        let twins = twin.answers(self.target().wire);
         let (own, other) = self.markers(shot.mirrored, &shot.outgoing);
         let tokens = [
             fill.own.token.as_str(),

@@ -1,6 +1,8 @@
 //! The crate's integration tests, one binary.
 
 #[cfg(test)]
+mod aftermath;
+#[cfg(test)]
 mod domain;
 #[cfg(test)]
 mod files;
