@@ -82,6 +82,10 @@ impl Setup {
         if let Some(id) = choice.unknown(&target) {
             return Err(format!("no attack is called `{id}`; `--dry-run` lists them").into());
         }
+        let catalogue = choice.of(target);
+        if catalogue.attacks().next().is_none() {
+            return Err("no attack is left: `--skip` takes all that `--only` keeps".into());
+        }
         let mut world = World::strangers(own.as_str(), other.as_ref().map(Token::as_str));
         if let Some(path) = &args.jwks {
             world = world.with_public_keys(&read_text(path)?);
@@ -92,7 +96,7 @@ impl Setup {
         }
         Ok(Self {
             address,
-            catalogue: choice.of(target),
+            catalogue,
             choice,
             world,
             network,
@@ -163,7 +167,9 @@ impl Choice {
         if !self.only.is_empty() {
             catalogue = catalogue.only(self.only.iter().map(String::as_str));
         }
+        // What was not chosen need not be left out too.
         let skip = self.skip.iter().map(String::as_str);
+        let skip: Vec<_> = skip.filter(|id| catalogue.has(id)).collect();
         catalogue.without(skip, "left out with `--skip`")
     }
 
