@@ -168,11 +168,17 @@ impl fmt::Display for TokenError {
             ),
             Self::CommandStatus(status) => write!(f, "the token command ended with {status}"),
             Self::Empty => f.write_str("the token is empty"),
-            Self::Env(name) => {
-                write!(
-                    f,
-                    "the environment variable `{name}` is not set, or no text"
-                )
+            // The shell may have put the token where its variable's name, or a path, was meant.
+            Self::Env(name) if is_variable(name) => write!(
+                f,
+                "the environment variable `{name}` is not set, or no text"
+            ),
+            Self::Env(_) => f.write_str(
+                "what stands behind `env:` is no name of an environment variable (`env:NAME`, \
+                 without `$`)",
+            ),
+            Self::File(path, _) if is_like_a_token(path) => {
+                f.write_str("the token file could not be read; its path looks like a token")
             }
             Self::File(path, _) => write!(f, "the token file `{path}` could not be read"),
             Self::NotVisible => f.write_str("the token is not one line of visible ASCII"),
@@ -180,6 +186,26 @@ impl fmt::Display for TokenError {
             Self::TooLong => write!(f, "the token is longer than {MAX_LEN} bytes"),
         }
     }
+}
+
+/// Whether a text may be the name of a variable: letters, digits and underscores, and not many.
+fn is_variable(name: &str) -> bool {
+    let in_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    name.len() <= 64
+        && name.bytes().all(in_name)
+        && !name.starts_with(|first: char| first.is_ascii_digit())
+        && !is_like_a_token(name)
+}
+
+/// Whether a path may be a token: it begins like a JSON object in base64url, or is a word that is
+/// as long as no name of a file.
+fn is_like_a_token(path: &str) -> bool {
+    let is_long = |piece: &str| piece.len() > 64;
+    path.split(['/', '\\']).any(|piece| {
+        piece.contains("eyJ")
+            || piece.matches('.').count() >= 2 && !piece.starts_with('.')
+            || is_long(piece)
+    })
 }
 
 impl std::error::Error for TokenError {

@@ -85,6 +85,68 @@ fn what_cannot_be_carried_out_is_a_usage_error_with_its_reason() {
 }
 
 #[test]
+fn a_token_that_the_shell_put_behind_the_source_is_not_repeated() {
+    const JWT: &str = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJhZGEifQ.s3cr3t-4f9a1c77e0b2";
+    let opaque = format!("{SECRET}.a");
+    for (source, reason) in [
+        (format!("env:{JWT}"), "without `$`"),
+        (format!("env:{opaque}"), "without `$`"),
+        (format!("file:{JWT}"), "looks like a token"),
+        (format!("file:/run/{JWT}"), "looks like a token"),
+        (format!("file:{}", SECRET.repeat(4)), "looks like a token"),
+    ] {
+        for option in ["--token-from", "--other-token-from"] {
+            let mut args = vec![URL, option, &source];
+            if option != "--token-from" {
+                args.extend(["--token-from", "env:OWN"]);
+            }
+            let output = probe(&args);
+            assert_eq!(crate::code(&output), 2);
+            let text = crate::stderr(&output);
+            assert!(text.contains(reason), "{text}");
+            assert!(!text.contains("eyJ"), "{text}");
+        }
+    }
+    // A name is a name.
+    for (source, name) in [
+        ("env:NO_SUCH_TOKEN", "`NO_SUCH_TOKEN`"),
+        ("file:../no/such.jwt", "`../no/such.jwt`"),
+    ] {
+        let output = probe(&[URL, "--token-from", source]);
+        assert_eq!(crate::code(&output), 2);
+        assert!(crate::stderr(&output).contains(name));
+    }
+}
+
+#[test]
+fn a_given_expired_token_may_be_skipped_although_another_attack_is_chosen() {
+    let flags = ["--tenant", "acme", "--other-tenant", "globex", "--dry-run"];
+    let tokens = ["--token-from", "env:OWN", "--expired-token-from", "env:OLD"];
+    let choice = ["--only", "tokens/none", "--skip", "times/expired-given"];
+    let output = throughline()
+        .args(["probe", URL])
+        .args([&flags[..], &tokens, &choice].concat())
+        .env("OWN", SECRET)
+        .env("OLD", "e30.e30.c2ln")
+        .output()
+        .unwrap();
+    assert_eq!(crate::code(&output), 0, "{}", crate::stderr(&output));
+    let text = crate::stdout(&output);
+    assert!(text.contains("tokens/none"), "{text}");
+    // Both choices of the same attack leave nothing, and say so.
+    let output = throughline()
+        .args(["probe", URL])
+        .args([&flags[..], &tokens[..2]].concat())
+        .args(["--only", "tokens/none", "--skip", "tokens/none"])
+        .env("OWN", SECRET)
+        .output()
+        .unwrap();
+    assert_eq!(crate::code(&output), 2);
+    let text = crate::stderr(&output);
+    assert!(text.contains("no attack is left"), "{text}");
+}
+
+#[test]
 fn a_dry_run_lists_every_request_and_sends_nothing() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
