@@ -55,6 +55,10 @@ fn words(answer: &Answer) -> Vec<String> {
     words
 }
 
+/// Header fields and trailers in which a refusal says why. The status of a gRPC call is compared as
+/// a number.
+const TELLING: [&str; 2] = ["grpc-message", "www-authenticate"];
+
 /// Whether refusals to two requests differ in more than what the requests said themselves.
 ///
 /// `said` are the words in which the requests differ; ids and numbers that no two answers share are
@@ -62,6 +66,14 @@ fn words(answer: &Answer) -> Vec<String> {
 pub(crate) fn told_apart(one: &Answer, two: &Answer, said: &[&str]) -> bool {
     let plain = |answer: &Answer| {
         let mut text = String::from_utf8_lossy(answer.body()).into_owned();
+        for name in TELLING {
+            for value in [answer.headers(), answer.trailers()].map(|all| all.get_all(name)) {
+                for value in value {
+                    text.push('\n');
+                    text.push_str(&String::from_utf8_lossy(value.as_bytes()));
+                }
+            }
+        }
         for word in said {
             if !word.is_empty() {
                 text = text.replace(word, "");
@@ -74,7 +86,12 @@ pub(crate) fn told_apart(one: &Answer, two: &Answer, said: &[&str]) -> bool {
             .filter(|word| !(word.len() >= 4 && word.chars().all(|c| c.is_ascii_hexdigit())))
             .map(str::to_owned)
             .collect();
-        (answer.status(), answer.reason(), words)
+        (
+            answer.status(),
+            answer.grpc_status(),
+            answer.reason(),
+            words,
+        )
     };
     plain(one) != plain(two)
 }

@@ -337,6 +337,50 @@ fn refusals_are_alike_but_for_their_ids_and_what_was_said() {
 }
 
 #[test]
+fn refusals_are_told_apart_by_what_is_beside_their_bodies() {
+    let refused = |fields: &[(&'static str, &str)]| with(200, "", fields);
+    let basic = refused(&[
+        ("grpc-status", "7"),
+        ("grpc-message", "tenant globex is not yours"),
+    ]);
+    for (other, apart) in [
+        (
+            refused(&[
+                ("grpc-status", "5"),
+                ("grpc-message", "tenant nobody is not yours"),
+            ]),
+            true,
+        ),
+        (
+            refused(&[("grpc-status", "7"), ("grpc-message", "no tenant nobody")]),
+            true,
+        ),
+        (refused(&[("grpc-status", "7")]), true),
+        (
+            refused(&[
+                ("grpc-status", "7"),
+                ("grpc-message", "tenant nobody is not yours"),
+            ]),
+            false,
+        ),
+    ] {
+        let said = ["globex", "nobody"];
+        assert_eq!(told_apart(&basic, &other, &said), apart, "{other:?}");
+    }
+    let asked = |realm: &str| with(401, "", &[("www-authenticate", realm)]);
+    assert!(told_apart(
+        &asked("Bearer realm=\"sso\""),
+        &asked("Bearer"),
+        &[]
+    ));
+    assert!(!told_apart(
+        &asked("Bearer id=17"),
+        &asked("Bearer id=18"),
+        &[]
+    ));
+}
+
+#[test]
 fn the_worst_of_several_decides() {
     let mut verdicts = [
         accepted(How::Served),
