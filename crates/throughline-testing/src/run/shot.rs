@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 use super::exchange::{Answer, Failure, Outgoing};
 use super::render::Rendered;
 use super::sender::Sender;
@@ -127,6 +130,24 @@ pub(super) fn says(outgoing: &Outgoing, text: &str) -> bool {
     let mut lines = lines.map(|(_, value)| value.as_bytes());
     let within = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains(text);
     request.uri().to_string().contains(text) || within(request.body()) || lines.any(within)
+}
+
+/// Whether a token in a request says a text, so that whoever refuses it may name the caller.
+pub(super) fn says_in_token(outgoing: &Outgoing, text: &str) -> bool {
+    let request = &outgoing.request;
+    let lines = request.headers().iter().chain(&outgoing.trailers);
+    let mut all: Vec<_> = lines.map(|(_, value)| value.as_bytes()).collect();
+    let uri = request.uri().to_string();
+    all.extend([uri.as_bytes(), request.body().as_ref()]);
+    let in_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
+    let words = all
+        .into_iter()
+        .flat_map(|all| all.split(|byte| !in_token(byte)));
+    words
+        .filter(|word| word.iter().filter(|byte| **byte == b'.').count() == 2)
+        .flat_map(|token| token.split(|byte| *byte == b'.').take(2))
+        .filter_map(|part| URL_SAFE_NO_PAD.decode(part).ok())
+        .any(|part| String::from_utf8_lossy(&part).contains(text))
 }
 
 /// A status in a word.

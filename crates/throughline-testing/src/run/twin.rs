@@ -76,7 +76,7 @@ impl Run<'_> {
         asked: &Outgoing,
         answer: Result<&Answer, &Failure>,
     ) -> Option<Verdict> {
-        let marker = self.markers(mirrored, asked).1?;
+        let marker = self.markers(mirrored, asked, answer).1?;
         let how = How::OtherMarker;
         let leaks = answer.is_ok_and(|answer| answer.text().contains(marker));
         leaks.then_some(Verdict::Accepted { how })

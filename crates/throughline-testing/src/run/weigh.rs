@@ -1,8 +1,8 @@
 //! From answers to an outcome: each variant is judged, and the worst decides.
 
-use super::exchange::{Failure, Outgoing};
+use super::exchange::{Answer, Failure, Outgoing};
 use super::runner::Run;
-use super::shot::{Kit, Shot, says};
+use super::shot::{Kit, Shot, says, says_in_token};
 use super::twin::{Pair, served};
 use crate::attack::{Attack, Expect, Fill};
 use crate::judge::{Case, Doubt, How, Verdict, told_apart};
@@ -79,7 +79,7 @@ impl Run<'_> {
             (Some(_) | None, false) | (None, true) => &pair.own,
         };
         let twins = twin.answers(self.target().wire);
-        let (own, other) = self.markers(shot.mirrored, &shot.outgoing);
+        let (own, other) = self.markers(shot.mirrored, &shot.outgoing, shot.answer.as_ref());
         let tokens = [
             fill.own.token.as_str(),
             fill.other.token.as_str(),
@@ -100,11 +100,12 @@ impl Run<'_> {
     }
 
     /// The markers of whose answer it is and whose it must not be, as far as the request is silent
-    /// of them.
+    /// of them. What its token says may be in a refusal, and in nothing that is served.
     pub(super) fn markers(
         &self,
         mirrored: bool,
         outgoing: &Outgoing,
+        answer: Result<&Answer, &Failure>,
     ) -> (Option<&str>, Option<&str>) {
         let Some((own, other)) = &self.target().markers else {
             return (None, None);
@@ -113,7 +114,9 @@ impl Run<'_> {
             false => (own.as_str(), other.as_str()),
             true => (other.as_str(), own.as_str()),
         };
-        (Some(own), (!says(outgoing, other)).then_some(other))
+        let is_served = served(self.target().wire, answer).is_ok();
+        let says = says(outgoing, other) || !is_served && says_in_token(outgoing, other);
+        (Some(own), (!says).then_some(other))
     }
 }
 

@@ -3,6 +3,8 @@
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
@@ -27,10 +29,19 @@ async fn attack(
     has_markers: bool,
     answer: impl Fn(&Request<RequestBody>) -> Response<Full<Bytes>> + Clone + Send + Sync + 'static,
 ) -> Report {
+    let markers = has_markers.then_some(["a chair for acme", "a chair for globex"]);
+    attack_with(id, markers, answer).await
+}
+
+async fn attack_with(
+    id: &str,
+    markers: Option<[&str; 2]>,
+    answer: impl Fn(&Request<RequestBody>) -> Response<Full<Bytes>> + Clone + Send + Sync + 'static,
+) -> Report {
     let target = Target::http("/t/{tenant}/orders").unwrap();
-    let target = match has_markers {
-        true => target.with_markers("a chair for acme", "a chair for globex"),
-        false => target,
+    let target = match markers {
+        Some([own, other]) => target.with_markers(own, other),
+        None => target,
     };
     let service = service_fn(move |request| {
         let answer = answer.clone();
@@ -133,4 +144,34 @@ async fn a_count_in_the_answers_of_both_tenants_accuses_nobody() {
     let report = attack(id, false, serve(true)).await;
     let how = How::DiffersFromTwin;
     assert_eq!(report.of(id).unwrap().verdict(), &Verdict::Accepted { how });
+}
+
+/// The tenant that a token says, which is not verified here.
+fn tenant_in_token(request: &Request<RequestBody>) -> String {
+    let token = request.headers().get("txn-token").unwrap().to_str();
+    let claims = token.unwrap().split('.').nth(1).unwrap();
+    let claims = URL_SAFE_NO_PAD.decode(claims).unwrap();
+    let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
+    claims["tctx"]["tenant"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_refusal_may_name_the_caller_but_not_what_is_its_own() {
+    let id = "tokens/of-another";
+    let markers = Some([r#""tenant":"acme""#, r#""tenant":"globex""#]);
+    let serve = |leaks: bool| {
+        move |request: &Request<RequestBody>| {
+            let (path, token) = (tenant_in_path(request), tenant_in_token(request));
+            let orders = format!(r#"{{"tenant":"{token}"}}"#);
+            match (path == token, leaks) {
+                (true, _) | (false, true) => say(StatusCode::OK, orders),
+                (false, false) => say(StatusCode::FORBIDDEN, orders),
+            }
+        }
+    };
+    let report = attack_with(id, markers, serve(false)).await;
+    let verdict = report.of(id).unwrap().verdict();
+    assert!(matches!(verdict, Verdict::Held { .. }), "{verdict}");
+    let report = attack_with(id, markers, serve(true)).await;
+    assert_eq!(report.counts().accepted, 1, "{report}");
 }
