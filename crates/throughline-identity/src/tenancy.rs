@@ -47,7 +47,8 @@ enum Values {
 }
 
 impl Tenancy {
-    /// The issuer vouches for this tenant and no other.
+    /// The issuer vouches for this tenant and no other. That is for an issuer of this tenant alone:
+    /// one that serves everybody vouches for strangers too, and is not built so.
     pub fn one(tenant: Tenant) -> Self {
         Self(Rule::One(tenant))
     }
@@ -105,15 +106,16 @@ impl Tenancy {
         })
     }
 
-    /// Whether the issuer alone decides which tenants there are.
-    pub(crate) fn is_open(&self) -> bool {
-        matches!(
-            self.0,
-            Rule::Claim {
-                values: Values::Any,
-                ..
-            }
-        )
+    /// Whether only listed values of one of these claims count. One fixed tenant takes whoever the
+    /// issuer vouches for, and lists nobody.
+    pub(crate) fn lists_values_of(&self, claims: &[&str]) -> bool {
+        match &self.0 {
+            Rule::One(_) => false,
+            Rule::Claim { claim, values, .. } => match values {
+                Values::Any => false,
+                Values::Allowed(_) | Values::Mapped(_) => claims.contains(&&**claim),
+            },
+        }
     }
 
     /// The tenants of a tenancy that lists them, and the claim it reads: for a map of trust.

@@ -294,10 +294,16 @@ fn issuer(at: &Text<'_>, table: &Spanned<IssuerTable>) -> Result<Issuer, EdgeCon
     }
     let keys =
         keys(table, profile, &names, client_id).map_err(|problem| wrong(span.clone(), problem))?;
-    builder
-        .with_keys(keys)
-        .build()
-        .map_err(|error| wrong(span, error.problems().join("; ")))
+    builder.with_keys(keys).build().map_err(|error| {
+        let problem = wrong(span, error.problems().join("; "));
+        match error.unlisted_claim() {
+            None => problem,
+            Some(claim) => problem.with_remedy(format!(
+                "write `tenancy = {{ claim = \"{claim}\", map = {{ \"…\" = \"…\" }} }}`, or `only = \
+                 [\"…\"]` in place of `map`"
+            )),
+        }
+    })
 }
 
 fn introspection(

@@ -83,7 +83,15 @@ fn a_template_that_lets_anybody_in_is_refused_unless_somebody_says_danger() {
             "tenancy   = { claim = \"org_id\" }",
             "tenancy   = { claim = \"tid\" }",
         );
-    assert_refused(&open, Some(4), &["anybody", "list the tenants"]);
+    assert_refused(
+        &open,
+        Some(4),
+        &[
+            "anybody",
+            "list the tenants",
+            "`tenancy = { claim = \"tid\", map",
+        ],
+    );
     let said = open.replace(
         "[ownership]",
         "open_to_every_tenant = \"danger\"\n[ownership]",
@@ -91,6 +99,28 @@ fn a_template_that_lets_anybody_in_is_refused_unless_somebody_says_danger() {
     parse(&said).unwrap();
     let half = open.replace("[ownership]", "open_to_every_tenant = \"yes\"\n[ownership]");
     assert_refused(&half, Some(11), &["open_to_every_tenant", "\"danger\""]);
+}
+
+#[test]
+fn a_fixed_tenant_of_an_issuer_of_everybody_is_refused_with_what_to_write() {
+    let of = |profile: &str, tenancy: &str| {
+        WORKOS
+            .replace("workos-authkit", profile)
+            .replace("\"none\"", "\"api://orders\"")
+            .replace("{ claim = \"org_id\" }", tenancy)
+    };
+    for (profile, claim) in [("entra", "tid"), ("google", "hd")] {
+        let remedy = format!("write `tenancy = {{ claim = \"{claim}\"");
+        for tenancy in [
+            "{ tenant = \"acme\" }",
+            "{ claim = \"azp\", only = [\"acme\"] }",
+            &format!("{{ claim = \"{claim}\" }}"),
+        ] {
+            assert_refused(&of(profile, tenancy), Some(4), &["anybody", &remedy]);
+        }
+        let listed = format!("{{ claim = \"{claim}\", only = [\"acme\"] }}");
+        parse(&of(profile, &listed)).unwrap();
+    }
 }
 
 #[test]

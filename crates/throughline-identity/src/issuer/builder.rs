@@ -15,7 +15,7 @@ use super::unit::{Issuer, Unit};
 use crate::audience::Audience;
 use crate::kind::CredentialKind;
 use crate::membership::Memberships;
-use crate::profile::Profile;
+use crate::profile::{Facts, Profile};
 use crate::tenancy::Tenancy;
 
 /// Builds an [`Issuer`], and says everything that is wrong with it at once.
@@ -88,6 +88,10 @@ impl IssuerBuilder {
     }
 
     /// Replaces how the tenant is found. Default: the claim that the vendor has for it, if any.
+    ///
+    /// An issuer that serves everybody under one name, which is one with a template and Google, needs
+    /// a list or a map of the claim in its template (of Google: `hd`, `email` or `sub`), or
+    /// [memberships](Self::with_memberships).
     pub fn with_tenancy(mut self, tenancy: Tenancy) -> Self {
         self.tenancy = Some(tenancy);
         self
@@ -135,8 +139,9 @@ impl IssuerBuilder {
         self
     }
 
-    /// Takes every tenant that a template issuer vouches for. Everybody who can open an account with
-    /// the issuer then becomes a tenant here.
+    /// Takes whoever an issuer of everybody vouches for, one with a template for its name or Google.
+    /// Everybody who can open an account with the issuer then becomes a tenant here, or belongs to
+    /// the one that is fixed.
     pub fn danger_open_to_every_tenant(mut self) -> Self {
         self.open = true;
         self
@@ -213,18 +218,19 @@ impl IssuerBuilder {
             problems.push("it has no tenancy: state which claim, or which tenant".to_owned());
         }
         problems.extend(tenancy.as_ref().and_then(Tenancy::problem));
-        let is_template = |name: &IssuerName| matches!(name, IssuerName::Template { .. });
-        if names.iter().any(is_template)
-            && !self.open
-            && self.memberships.is_none()
-            && tenancy.as_ref().is_some_and(Tenancy::is_open)
-        {
-            problems.push(
-                "its name is a template and every tenant counts, so anybody who opens an account \
-                 there is let in: list the tenants, map them, or have memberships confirmed"
-                    .to_owned(),
-            );
+        // What a tenancy that is missing would have to list is not told twice.
+        let lets_in = tenancy
+            .as_ref()
+            .filter(|_| !self.open && self.memberships.is_none());
+        let unlisted = lets_in.and_then(|tenancy| unlisted(&names, facts, tenancy));
+        if let Some(claim) = unlisted {
+            problems.push(format!(
+                "it serves everybody, and no list of its claim `{claim}` says who counts, so anybody \
+                 who opens an account there is let in: list the tenants by that claim, map them, or \
+                 have memberships confirmed"
+            ));
         }
+        let unlisted = unlisted.map(Box::from);
         let own: BTreeSet<_> = self.profile.kinds().collect();
         let kinds = self.kinds.unwrap_or_else(|| {
             let by_default = |kind: &CredentialKind| match kind {
@@ -298,8 +304,24 @@ impl IssuerBuilder {
         Err(IssuerError {
             alias: self.alias,
             problems,
+            unlisted,
         })
     }
+}
+
+/// The claim that would have to be listed and is not, where an issuer serves everybody: by a
+/// template, or as its profile says.
+fn unlisted<'n>(names: &'n [IssuerName], facts: &Facts, tenancy: &Tenancy) -> Option<&'n str> {
+    let of_templates = names.iter().filter_map(|name| match name {
+        IssuerName::Exact(_) => None,
+        IssuerName::Template { claim, .. } => Some(&**claim),
+    });
+    let of_profile = facts.everybodys.first().copied();
+    let of_profile = of_profile.filter(|_| !tenancy.lists_values_of(facts.everybodys));
+    of_templates
+        .filter(|claim| !tenancy.lists_values_of(&[claim]))
+        .chain(of_profile)
+        .next()
 }
 
 impl fmt::Debug for IssuerBuilder {

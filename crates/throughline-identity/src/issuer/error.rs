@@ -8,6 +8,8 @@ use std::fmt;
 pub struct IssuerError {
     pub(super) alias: Box<str>,
     pub(super) problems: Vec<String>,
+    /// The claim whose values would have to be listed, where it serves everybody.
+    pub(super) unlisted: Option<Box<str>>,
 }
 
 impl IssuerError {
@@ -21,6 +23,10 @@ impl IssuerError {
     #[must_use]
     pub fn problems(&self) -> &[String] {
         &self.problems
+    }
+
+    pub(crate) fn unlisted_claim(&self) -> Option<&str> {
+        self.unlisted.as_deref()
     }
 }
 

@@ -27,6 +27,7 @@ static API_KEYS: Facts = Facts {
     required: &["sub"],
     tenant_claim: None,
     nobodys: &[],
+    everybodys: &[],
     decide: |claims, _| {
         if claims.contains("act") {
             return Err(unknown_kind("`act` is there, expected none"));

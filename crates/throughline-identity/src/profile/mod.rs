@@ -66,6 +66,9 @@ pub(crate) struct Facts {
     pub(crate) tenant_claim: Option<&'static str>,
     /// Values of that claim which mean no tenant, but everybody who has none.
     pub(crate) nobodys: &'static [&'static str],
+    /// Of an issuer that serves everybody in the world under one name: the claims whose listed values
+    /// say who counts. Empty where whoever runs the issuer decides who has an account.
+    pub(crate) everybodys: &'static [&'static str],
     pub(crate) decide: fn(&Claims, Option<ActorKind>) -> Result<CredentialKind, Refusal>,
     pub(crate) mappings: &'static [Mapping],
     pub(crate) max_lifetime: Duration,

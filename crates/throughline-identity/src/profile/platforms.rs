@@ -32,6 +32,7 @@ pub(super) static SPIFFE: Facts = Facts {
     required: &["sub", "aud"],
     tenant_claim: None,
     nobodys: &[],
+    everybodys: &[],
     decide: |claims, _| {
         let id = claims.required_text("sub")?.strip_prefix("spiffe://");
         match id.and_then(|id| id.split_once('/')) {
@@ -74,6 +75,7 @@ pub(super) static KUBERNETES: Facts = Facts {
     required: &["iss", "aud", "sub", "iat"],
     tenant_claim: Some("kubernetes.io/namespace"),
     nobodys: &[],
+    everybodys: &[],
     decide: kubernetes,
     mappings: &[Mapping {
         kind: CredentialKind::Workload,

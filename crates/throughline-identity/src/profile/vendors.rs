@@ -26,6 +26,7 @@ pub(super) static AUTH0: Facts = Facts {
     required: &["iss", "aud", "sub", "iat"],
     tenant_claim: Some("org_id"),
     nobodys: &[],
+    everybodys: &[],
     decide: |claims, _| {
         no_actor(claims)?;
         let subject = claims.required_text("sub")?;
@@ -72,6 +73,7 @@ pub(super) static ENTRA: Facts = Facts {
     tenant_claim: Some("tid"),
     // Personal accounts.
     nobodys: &["9188040d-6c67-4c5b-b112-36a304b66dad"],
+    everybodys: &[],
     decide: |claims, _| {
         no_actor(claims)?;
         if claims.required_text("ver")? != "2.0" {
@@ -112,6 +114,7 @@ pub(super) static OKTA: Facts = Facts {
     required: &["iss", "aud", "sub", "iat", "cid"],
     tenant_claim: None,
     nobodys: &[],
+    everybodys: &[],
     decide: |claims, _| {
         no_actor(claims)?;
         let client = claims.required_text("cid")?;
@@ -154,6 +157,7 @@ pub(super) static KEYCLOAK: Facts = Facts {
     required: &["iss", "aud", "sub", "iat", "typ"],
     tenant_claim: None,
     nobodys: &[],
+    everybodys: &[],
     decide: |claims, _| {
         no_actor(claims)?;
         if claims.required_text("typ")? != "Bearer" {
@@ -198,6 +202,7 @@ pub(super) static COGNITO: Facts = Facts {
     required: &["iss", "client_id", "sub", "iat", "token_use"],
     tenant_claim: None,
     nobodys: &[],
+    everybodys: &[],
     decide: |claims, _| {
         no_actor(claims)?;
         if claims.required_text("token_use")? != "access" {
@@ -236,6 +241,8 @@ pub(super) static GOOGLE: Facts = Facts {
     required: &["iss", "aud", "sub", "iat"],
     tenant_claim: Some("hd"),
     nobodys: &[],
+    // A person of a workspace, and a service account of some project.
+    everybodys: &["hd", "email", "sub"],
     decide: |claims, _| {
         no_actor(claims)?;
         let address = claims.text("email")?;
@@ -270,6 +277,7 @@ pub(super) static CLERK: Facts = Facts {
     required: &["iss", "sub", "iat", "sid", "azp"],
     tenant_claim: Some("o/id"),
     nobodys: &[],
+    everybodys: &[],
     decide: |claims, _| {
         if !claims.required_text("sub")?.starts_with("user_") {
             return Err(unknown_kind("`sub` is no user"));

@@ -38,6 +38,7 @@ pub(super) static AUTHKIT: Facts = Facts {
     required: &["iss", "iat", "sub"],
     tenant_claim: Some("org_id"),
     nobodys: &[],
+    everybodys: &[],
     decide: |claims, _| {
         let is_user = claims.required_text("sub")?.starts_with(USER);
         let actor = actor(claims)?;
@@ -118,6 +119,7 @@ pub(super) static CONNECT: Facts = Facts {
     required: &["iss", "iat", "sub"],
     tenant_claim: Some("org_id"),
     nobodys: &[],
+    everybodys: &[],
     decide: |claims, _| {
         if claims.contains("act") {
             return Err(unknown_kind("`act` is there, expected none"));

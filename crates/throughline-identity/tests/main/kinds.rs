@@ -13,7 +13,7 @@ fn issuer(profile: Profile) -> IssuerBuilder {
     Issuer::builder("id", profile)
         .named(name)
         .with_audience(Audience::one_of(["api://orders"]))
-        .with_tenancy(Tenancy::one(tenant("acme")))
+        .with_tenancy(Tenancy::claim("hd").only([tenant("acme")]))
         .with_keys(set(&[&Key::ed(0)]))
 }
 

@@ -103,6 +103,7 @@ fn two_issuers_that_one_name_could_mean_are_an_error_of_configuration() {
         let built = [0, 1].map(|n| {
             let tenancy = Tenancy::claim("org").only([crate::kit::tenant("acme")]);
             let issuer = issuer(aliases[n], names[n]).with_tenancy(tenancy);
+            let issuer = issuer.danger_open_to_every_tenant();
             issuer.with_keys(set(&[&key])).build().unwrap()
         });
         Issuers::new(built, trust()).map_err(|error| error.to_string())

@@ -26,7 +26,7 @@ async fn issuer_of(profile: Profile, path: &str) -> Issuers {
     let issuer = Issuer::builder("captured", profile)
         .named(name)
         .with_audience(Audience::one_of(["api://orders"]))
-        .with_tenancy(Tenancy::one(tenant("acme")))
+        .with_tenancy(Tenancy::claim("hd").only([tenant("acme")]))
         .with_keys(published(vector(path).to_string()));
     let issuers = one(issuer);
     load(&issuers).await;

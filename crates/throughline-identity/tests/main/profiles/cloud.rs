@@ -5,7 +5,7 @@ use throughline_core::Reason;
 use throughline_identity::{Audience, CredentialKind, Issuer, IssuerBuilder, Profile, Tenancy};
 
 use super::Vendor;
-use crate::kit::{Key, NOW, but, tenant, with, without};
+use crate::kit::{Key, NOW, but, problem, set, tenant, with, without};
 
 // ---- Cognito
 
@@ -77,6 +77,7 @@ pub(super) fn google() -> IssuerBuilder {
             |issuer, name| issuer.named(name),
         )
         .with_audience(audience)
+        .with_tenancy(Tenancy::claim("hd").only([tenant("acme.example")]))
 }
 
 pub(super) fn google_user() -> Value {
@@ -139,4 +140,38 @@ fn google_vouches_for_a_workspace_and_for_no_consumer() {
         vendor.refuses(Reason::TypeRefused, &neighbour, what);
     }
     vendor.needs(&google_user(), &["iss", "aud", "sub", "hd", "iat", "exp"]);
+}
+
+/// Any project of the world can have an ID token for our audience.
+#[test]
+fn one_tenant_for_all_of_google_is_an_error_of_the_start() {
+    let keyed = |tenancy: Tenancy| {
+        google()
+            .with_keys(set(&[&Key::rsa(0)]))
+            .with_tenancy(tenancy)
+    };
+    let acme = || tenant("acme.example");
+    for tenancy in [
+        Tenancy::one(acme()),
+        Tenancy::claim("hd"),
+        Tenancy::claim("email"),
+        Tenancy::claim("azp").only([acme()]),
+    ] {
+        let problem = problem(keyed(tenancy.clone()));
+        assert!(problem.contains("list of its claim `hd`"), "{problem}");
+        let said = keyed(tenancy).danger_open_to_every_tenant();
+        assert!(said.build().is_ok());
+    }
+    for claim in ["hd", "email", "sub"] {
+        for tenancy in [
+            Tenancy::claim(claim).only([acme()]),
+            Tenancy::claim(claim).mapped([("1081", acme())]),
+        ] {
+            assert!(keyed(tenancy).build().is_ok(), "{claim}");
+        }
+    }
+    let vendor = Vendor::new(google(), Some("JWT"));
+    assert!(vendor.verdict(&google_user()).is_ok());
+    let stranger = but(google_user(), "/hd", json!("evil.test"));
+    vendor.refuses(Reason::TenantInvalid, &stranger, "another workspace");
 }

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 use throughline_core::Reason;
-use throughline_identity::{Audience, CredentialKind, Issuer, IssuerBuilder, Profile, Tenancy};
+use throughline_identity::membership::Membership;
+use throughline_identity::{
+    Audience, CredentialKind, Issuer, IssuerBuilder, Memberships, Profile, Tenancy,
+};
 
 use super::Vendor;
 use crate::kit::{
@@ -156,7 +159,7 @@ fn the_directory_in_the_issuer_is_the_one_in_the_claim() {
 fn a_template_that_is_open_to_everybody_is_an_error_unless_it_is_said() {
     let keys = || set(&[&Key::rsa(0)]);
     let silent = bare().with_keys(keys());
-    assert!(problem(silent).contains("every tenant counts"));
+    assert!(problem(silent).contains("list of its claim `tid`"));
     let said = bare().with_keys(keys()).danger_open_to_every_tenant();
     let issuers = one(said);
     let key = Key::rsa(0);
@@ -180,6 +183,47 @@ fn a_template_that_is_open_to_everybody_is_an_error_unless_it_is_said() {
     assert_eq!(
         consumer.unwrap(),
         "partners/consumers/690222be-ff1a-4d56-abd1-7e4f7d38e474"
+    );
+}
+
+/// Whoever has a directory can have a token for our audience.
+#[test]
+fn one_tenant_for_every_directory_of_the_world_is_an_error_unless_it_is_said() {
+    let keys = || set(&[&Key::rsa(0)]);
+    let contoso = || tenant("contoso");
+    for tenancy in [
+        Tenancy::one(contoso()),
+        Tenancy::claim("azp").only([contoso()]),
+        Tenancy::claim("azp").mapped([("6e74172b", contoso())]),
+        Tenancy::claim("tid"),
+    ] {
+        let open = || bare().with_keys(keys()).with_tenancy(tenancy.clone());
+        let problem = problem(open());
+        assert!(problem.contains("list of its claim `tid`"), "{problem}");
+        assert!(open().danger_open_to_every_tenant().build().is_ok());
+        let confirmed = Memberships::of(|_| async { Ok(Membership::Stranger) });
+        assert!(open().with_memberships(confirmed).build().is_ok());
+    }
+    for tenancy in [
+        Tenancy::claim("tid").only([contoso()]),
+        Tenancy::claim("tid").mapped([(CONTOSO, contoso())]),
+    ] {
+        let listed = bare().with_keys(keys()).with_tenancy(tenancy);
+        assert!(listed.build().is_ok());
+    }
+    // One directory has a name of its own, and may be one tenant.
+    let own = Issuer::builder("own", Profile::ENTRA)
+        .named(&iss(CONTOSO))
+        .with_audience(Audience::one_of(["api://orders"]))
+        .with_tenancy(Tenancy::one(contoso()));
+    let issuers = one(own.with_keys(keys()));
+    let key = Key::rsa(0);
+    assert!(verdict(&issuers, &key.sign(&user())).is_ok());
+    let stranger = with(user(), json!({"tid": FABRIKAM, "iss": iss(FABRIKAM)}));
+    assert_refused(
+        verdict(&issuers, &key.sign(&stranger)),
+        Reason::IssuerUntrusted,
+        "another directory",
     );
 }
 
