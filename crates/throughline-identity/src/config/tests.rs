@@ -300,6 +300,60 @@ fn a_signing_key_is_named_and_never_shown() {
     );
 }
 
+#[test]
+fn a_secret_that_stands_in_the_file_is_in_no_error() {
+    const PEM: &str = "-----BEGIN PRIVATE KEY-----";
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("secret"), "hunter2").unwrap();
+    let client = |value: &str| {
+        let asked = format!(
+            "introspection = {{ url = \"https://id.example/introspect\", client_id = \"orders\", \
+             client_secret = {value}, answers_for_one_issuer = true }}"
+        );
+        WORKOS.replace("\n[ownership]", &format!("{asked}\n[ownership]"))
+    };
+    let signing = |value: &str| {
+        let key = format!("signing_key = {value}\n\n[[issuer]]");
+        WORKOS.replace("\n[[issuer]]", &key)
+    };
+    for value in [
+        "\"hunter2\"",
+        "'hunter2'",
+        "[\"hunter2\"]",
+        "hunter2",
+        "\"hunter2",
+        "4242424242",
+        "4242.424242",
+        "\"\"\"-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----\"\"\"",
+    ] {
+        for text in [client(value), signing(value)] {
+            let error = EdgeConfig::parse(&text, folder.path()).unwrap_err();
+            assert!(error.line().is_some(), "{error}");
+            for told in [
+                error.to_string(),
+                format!("{error:?}"),
+                format!("{error:#?}"),
+            ] {
+                for secret in ["hunter2", "4242", PEM] {
+                    assert!(!told.contains(secret), "{value}: {told}");
+                }
+            }
+        }
+    }
+    for text in [client("\"hunter2\""), signing("\"hunter2\"")] {
+        let error = EdgeConfig::parse(&text, folder.path())
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("`{ env = … }` or `{ file = … }`"), "{error}");
+    }
+    // Named, it is read. `PATH` is in every environment that runs this test.
+    for value in ["{ file = \"secret\" }", "{ env = \"PATH\" }"] {
+        EdgeConfig::parse(&client(value), folder.path()).unwrap();
+    }
+    let error = EdgeConfig::parse(&signing("{ env = \"PATH\" }"), folder.path()).unwrap_err();
+    assert!(error.to_string().contains("it is no PEM"), "{error}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_slip_of_the_pen_is_told_before_any_key_is_waited_for() {
     let folder = tempfile::tempdir().unwrap();
