@@ -53,7 +53,7 @@ impl Tenancy {
         Self(Rule::One(tenant))
     }
 
-    /// The claim at this path names the tenant ([`Claims::at`]).
+    /// The claim at this path names the tenant ([`Claims::contains`]).
     ///
     /// Any value counts that fits the grammar of a tenant. That is right where the issuer decides
     /// who becomes a tenant; where anybody can become one by signing up with the issuer, limit it
