@@ -47,9 +47,11 @@ fn keep_private(headers: &mut HeaderMap) {
     let _ = headers.try_append(VARY, HeaderValue::from_static("authorization, cookie"));
 }
 
-/// `CDN-Cache-Control`, those of one vendor, and what came before them.
+/// `CDN-Cache-Control`, those of one vendor, and what came before them; and what a proxy that is no
+/// CDN looks at first (nginx).
 fn is_targeted(name: &HeaderName) -> bool {
-    name.as_str().ends_with("cdn-cache-control") || name == "surrogate-control"
+    name.as_str().ends_with("cdn-cache-control")
+        || ["surrogate-control", "edge-control", "x-accel-expires"].contains(&name.as_str())
 }
 
 fn challenge(headers: &mut HeaderMap, resource: &ResourceMetadata) {
@@ -111,6 +113,8 @@ mod tests {
             "cdn-cache-control",
             "cloudflare-cdn-cache-control",
             "surrogate-control",
+            "edge-control",
+            "x-accel-expires",
         ];
         for name in targeted {
             headers.insert(name, HeaderValue::from_static("max-age=60"));
