@@ -6,7 +6,7 @@
 //! 1. Only for a credential that was verified, and only after it agreed with the request.
 //! 2. An answer counts for a bounded time ([`Memberships::with_max_age`]), a refusal for a shorter
 //!    one, so that a new member does not wait for long.
-//! 3. Who cannot be asked is not believed: [`Reason::DecisionUnavailable`] once the last answer is
+//! 3. Who cannot be asked, or does not answer in time, is not believed: [`Reason::DecisionUnavailable`] once the last answer is
 //!    too old, never a pass.
 //! 4. All who ask for one principal at a time share one question, and its failure.
 //!
@@ -30,6 +30,7 @@ use std::time::Duration;
 use throughline_core::time::Timestamp;
 use throughline_core::{Principal, Reason, Refusal};
 use tokio::sync::OnceCell;
+use tokio::time::timeout;
 
 /// What a source says of a principal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,6 +137,7 @@ impl std::error::Error for MembershipError {}
 pub struct Memberships {
     source: Arc<dyn LookUpMembership>,
     max_age: Duration,
+    time: Duration,
     known: Arc<Mutex<HashMap<Principal, Known>>>,
 }
 
@@ -160,6 +162,7 @@ impl Memberships {
         Self {
             source: Arc::new(source),
             max_age: Duration::from_secs(60),
+            time: Duration::from_secs(2),
             known: Arc::default(),
         }
     }
@@ -168,6 +171,13 @@ impl Memberships {
     #[must_use]
     pub fn with_max_age(mut self, age: Duration) -> Self {
         self.max_age = age;
+        self
+    }
+
+    /// Replaces the most time for a question. Default: 2 s.
+    #[must_use]
+    pub fn with_time(mut self, time: Duration) -> Self {
+        self.time = time;
         self
     }
 
@@ -192,14 +202,17 @@ impl Memberships {
     /// # Errors
     ///
     /// [`Reason::DecisionDenied`] where it does not, [`Reason::DecisionUnavailable`] where the
-    /// source could not be asked.
+    /// source could not be asked, or did not answer in time.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future asks no more; whoever shares the question asks in its place.
     pub async fn confirm(&self, principal: &Principal, now: Timestamp) -> Result<(), Refusal> {
         let shared = self.share(principal, now);
-        let ask = || async { self.source.look_up(principal.clone()).await };
+        let ask = || async {
+            let asked = timeout(self.time, self.source.look_up(principal.clone())).await;
+            asked.unwrap_or_else(|_| Err(MembershipError::new("no answer in time")))
+        };
         match shared.answer.get_or_init(ask).await {
             Ok(Membership::Member) => Ok(()),
             Ok(Membership::Stranger) => Err(stranger()),

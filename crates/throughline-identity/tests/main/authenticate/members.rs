@@ -266,3 +266,29 @@ async fn a_question_that_is_never_answered_is_not_waited_for_by_everybody_after(
     directory.gate.as_ref().unwrap().notify_waiters();
     assert!(later.await.unwrap().is_ok());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_does_not_answer_in_time_is_503_and_never_a_pass() {
+    let slow = |seconds: u64| {
+        Memberships::of(move |_: Principal| async move {
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+            Ok::<_, MembershipError>(Membership::Member)
+        })
+    };
+    let confirm = async |memberships: Memberships| {
+        let (ada, now) = member_at(NOW);
+        // Whoever waits for ever would be seen to.
+        let confirmed =
+            tokio::time::timeout(Duration::from_secs(3600), memberships.confirm(&ada, now));
+        let confirmed = confirmed.await.unwrap();
+        confirmed.map_err(|refusal| refusal.reason())
+    };
+    assert_eq!(confirm(slow(1)).await, Ok(()));
+    assert_eq!(confirm(slow(3)).await, Err(Reason::DecisionUnavailable));
+    assert_eq!(
+        confirm(slow(10_000)).await,
+        Err(Reason::DecisionUnavailable)
+    );
+    let patient = slow(3).with_time(Duration::from_secs(4));
+    assert_eq!(confirm(patient).await, Ok(()));
+}
