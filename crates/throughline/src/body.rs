@@ -56,7 +56,8 @@ impl<B> ResponseBody<B> {
     pub(crate) fn refusal(problem: Bytes) -> Self {
         Self {
             kind: Kind::Refusal {
-                problem: Some(problem),
+                // An empty body is none: HTTP/2 ends such a response with its head.
+                problem: (!problem.is_empty()).then_some(problem),
             },
         }
     }
@@ -120,5 +121,26 @@ mod tests {
         assert!(Pin::new(&mut refusal).poll_frame(&mut cx).is_ready());
         assert!(refusal.is_end_stream());
         assert_eq!(refusal.size_hint().exact(), Some(0));
+    }
+
+    #[test]
+    fn a_refusal_in_the_form_of_grpc_has_no_body_at_all() {
+        use throughline_core::Reason;
+        use throughline_core::reason::Position;
+
+        use crate::protocol::Protocol;
+        use crate::refused::Refused;
+
+        for (protocol, ends) in [(Protocol::Grpc, true), (Protocol::Http, false)] {
+            let refused = Refused::new(Reason::ContextMissing.into(), Position::Inside);
+            let response = refused.over(protocol).to_response();
+            let mut body = ResponseBody::<Full<Bytes>>::refusal(response.into_body());
+            assert_eq!(body.is_end_stream(), ends, "{protocol:?}");
+            let mut cx = Context::from_waker(std::task::Waker::noop());
+            let Poll::Ready(frame) = Pin::new(&mut body).poll_frame(&mut cx) else {
+                panic!("it waits");
+            };
+            assert_eq!(frame.is_none(), ends, "{protocol:?}");
+        }
     }
 }

@@ -517,3 +517,24 @@ async fn a_trailer_of_http2_is_no_field() {
     assert_eq!(seen.headers.get("x-tenant"), None);
     assert_eq!(seen.trailers, Some(trailers.clone()));
 }
+
+/// "Trailers-Only": some clients take a status in front of a body, even an empty one, for none.
+#[tokio::test]
+async fn a_refusal_of_grpc_ends_with_its_head_and_another_has_its_body() {
+    let (address, handler) = serve().await;
+    let mut sender = h2(address).await;
+    for (content_type, is_grpc) in [("application/grpc", true), ("application/json", false)] {
+        let mut sent = request("http://acme.tenants.example/orders", "", &[]);
+        *sent.method_mut() = http::Method::POST;
+        add(&mut sent, "content-type", content_type.as_bytes());
+        let sent = sent.map(|_| Frames::new().boxed());
+        let response = sender.send_request(sent).await.unwrap();
+        let (head, body) = response.into_parts();
+        assert_eq!(head.headers.contains_key("grpc-status"), is_grpc);
+        let ends = http_body::Body::is_end_stream(&body);
+        assert_eq!(ends, is_grpc, "{content_type}");
+        let bytes = body.collect().await.unwrap().to_bytes();
+        assert_eq!(bytes.is_empty(), is_grpc, "{content_type}");
+    }
+    assert_eq!(handler.runs(), 0);
+}
