@@ -52,15 +52,12 @@ fn write_token(config: &Config, token: &Bytes, headers: &mut HeaderMap) -> Resul
     let place = || Place::header(TOKEN_FIELD);
     if !headers.is_empty() {
         let fields = Fields(headers);
-        match owned.read(&fields)?.token().map(|own| own == token) {
-            // Another chain of work, whoever put it there: neither of the two is sent.
-            Some(false) => {
-                return Err(Refusal::new(Reason::ParentMismatch)
-                    .at(place())
-                    .because("holds another context already"));
-            }
-            // Written again all the same: the one that is there may be shown, and indexed.
-            Some(true) | None => {}
+        // Another chain of work, whoever put it there: neither of the two is sent. The same one is
+        // written again: what is there may be shown, and indexed.
+        if owned.read(&fields)?.token().is_some_and(|own| own != token) {
+            return Err(Refusal::new(Reason::ParentMismatch)
+                .at(place())
+                .because("holds another context already"));
         }
     }
     let mut value = HeaderValue::from_maybe_shared(token.clone())
