@@ -292,9 +292,25 @@ fn issuer(at: &Text<'_>, table: &Spanned<IssuerTable>) -> Result<Issuer, EdgeCon
         }
         builder = builder.danger_open_to_every_tenant();
     }
-    let keys =
-        keys(table, profile, &names, client_id).map_err(|problem| wrong(span.clone(), problem))?;
-    builder.with_keys(keys).build().map_err(|error| {
+    builder = match &table.keys {
+        Some(keys) if keys.get_ref() == "none" => {
+            if table.introspection.is_none() {
+                return Err(wrong(
+                    keys.span(),
+                    "`keys` is `none`, so nobody can pass".to_owned(),
+                )
+                .with_remedy(
+                    "add `introspection` for its opaque tokens, or write the address of its keys",
+                ));
+            }
+            builder.without_keys()
+        }
+        Some(_) | None => builder.with_keys(
+            keys(table, profile, &names, client_id)
+                .map_err(|problem| wrong(span.clone(), problem))?,
+        ),
+    };
+    builder.build().map_err(|error| {
         let problem = wrong(span, error.problems().join("; "));
         match error.unlisted_claim() {
             None => problem,

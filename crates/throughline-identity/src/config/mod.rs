@@ -50,7 +50,7 @@
 //! | `profile` | see [`Profile`](crate::Profile) |
 //! | `issuer` | the exact `iss`, or several. Default: what the profile knows |
 //! | `client_id` | where the profile needs it for names or keys |
-//! | `keys` | the address of the key set, or `"none"`. Default: what the profile knows, or discovery |
+//! | `keys` | the address of the key set, or `"none"` beside `introspection`: then its signed tokens are refused. Default: what the profile knows, or discovery |
 //! | `discovery`, `oauth_metadata`, `key_origins` | another address of the discovery document; whether that of RFC 8414 is good too; other origins that it may name for keys |
 //! | `in_private_network` | whether the issuer is in a private network, as in a cluster. Default: its addresses must be of the Internet |
 //! | `audience` | one, several, or `"none"`: then a credential that has one is refused |

@@ -301,6 +301,36 @@ fn a_signing_key_is_named_and_never_shown() {
 }
 
 #[test]
+fn an_issuer_without_keys_is_one_whose_opaque_tokens_are_asked_about() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("secret"), "hunter2").unwrap();
+    let oidc = WORKOS.replace("workos-authkit", "oidc").replace(
+        "client_id = \"client_01J\"",
+        "issuer    = \"https://id.example\"",
+    );
+    let none = oidc.replace("\n[ownership]", "keys      = \"none\"\n\n[ownership]");
+    let parse = |text: &str| EdgeConfig::parse(text, folder.path());
+    let error = parse(&none).unwrap_err();
+    assert_eq!(error.line(), Some(10), "{error}");
+    assert!(error.to_string().contains("nobody can pass"), "{error}");
+    assert!(error.remedy().unwrap().contains("introspection"), "{error}");
+
+    let asked = "introspection = { url = \"https://id.example/introspect\", client_id = \"orders\", \
+                 client_secret = { file = \"secret\" } }\n\n[ownership]";
+    let config = parse(&none.replace("\n[ownership]", asked)).unwrap();
+    assert!(config.issuers().iter().all(|issuer| !issuer.signs()));
+    assert!(config.issuers().is_ready());
+    assert_eq!(config.opaque().len(), 1);
+    // Its signed tokens count beside the opaque ones where it has keys.
+    let both = parse(&oidc.replace("\n[ownership]", asked)).unwrap();
+    assert!(both.issuers().iter().all(|issuer| issuer.signs()));
+    assert_eq!(both.opaque().len(), 1);
+    // No other word stands for it.
+    let odd = none.replace("\"none\"\n\n[own", "\"None\"\n\n[own");
+    parse(&odd.replace("\n[ownership]", asked)).unwrap_err();
+}
+
+#[test]
 fn a_secret_that_stands_in_the_file_is_in_no_error() {
     const PEM: &str = "-----BEGIN PRIVATE KEY-----";
     let folder = tempfile::tempdir().unwrap();
