@@ -252,6 +252,12 @@ impl Unit {
         if !from.nested {
             return Ok(vec![self.actor(claims, from.claim, from, tenant)?]);
         }
+        // A claim of that name would be read in the place of a member, and add an actor to those
+        // that the issuer named.
+        let below = format!("{}/", from.claim);
+        if let Some(flat) = claims.names().find(|name| name.starts_with(&below)) {
+            return Err(invalid(flat, "has the name of a member of another claim"));
+        }
         let mut actors = Vec::new();
         let mut act = from.claim.to_owned();
         while let Some(value) = claims.at(&act) {

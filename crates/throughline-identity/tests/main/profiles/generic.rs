@@ -191,3 +191,24 @@ fn words_of_authority_are_words() {
         assert_refused(scope(odd.clone()), Reason::ClaimInvalid, odd);
     }
 }
+
+/// Whoever can name a claim of their own adds no actor to those that the issuer named.
+#[test]
+fn a_claim_with_the_name_of_a_path_is_no_actor() {
+    let agents = Vendor::new(rfc9068().with_actor(ActorKind::Agent), Some("at+jwt"));
+    let act = json!({"act": {"sub": "bot-1"}});
+    let delegated = with(access(), act.clone());
+    assert_eq!(actors(&agents.verdict(&delegated).unwrap()).len(), 1);
+    for flat in ["act/act", "act/act/act", "act/sub", "act/x", "act/"] {
+        for value in [json!({"sub": "bot-2"}), json!("bot-2"), json!(null)] {
+            let added = with(delegated.clone(), json!({flat: value}));
+            agents.refuses(Reason::ClaimInvalid, &added, flat);
+        }
+    }
+    // A name that only looks like it is any other claim.
+    let other = with(
+        delegated,
+        json!({"action/act": {"sub": "bot-2"}, "acts": 1}),
+    );
+    assert_eq!(actors(&agents.verdict(&other).unwrap()).len(), 1);
+}
