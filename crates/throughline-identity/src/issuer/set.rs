@@ -202,14 +202,16 @@ impl Issuers {
         if !unknown && refusal.reason() != Reason::KeysUnavailable {
             return None;
         }
-        let unverified = Unverified::read(&self.headers.read(token).ok()?).ok()?;
+        let envelope = self.headers.read(token).ok()?;
+        let unverified = Unverified::read(&envelope).ok()?;
         let keys = self.select(&unverified).ok()?.issuer.keys();
         let status = keys.status();
         if status == KeysStatus::NotLoaded || status == KeysStatus::TooOld {
             return Some(keys.ready());
         }
         // They came between the refusal and this question.
-        if !unknown && status == KeysStatus::Ready {
+        let came = !unknown || keys.current().set().find(envelope.kid()).is_some();
+        if came && status == KeysStatus::Ready {
             return Some(keys.ready());
         }
         // Whoever published a set without a usable key may have mended it since.

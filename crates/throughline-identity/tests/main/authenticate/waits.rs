@@ -268,6 +268,14 @@ async fn keys_that_come_between_a_refusal_and_the_wait_are_looked_at() {
     let wait = issuers.keys_wait(token.as_bytes(), &unavailable);
     wait.expect("they are there now").await;
     assert!(issuers.verify(token.as_bytes(), now()).is_ok());
+    // So is one key of a set that had others.
+    let unknown = Reason::KeyUnknown.into();
+    let wait = issuers.keys_wait(token.as_bytes(), &unknown);
+    wait.expect("it is there now").await;
+    let other = Key::ed(0)
+        .with_kid("never")
+        .sign_access(&claims(NAME, "acme"));
+    assert!(issuers.keys_wait(other.as_bytes(), &unknown).is_none());
     // What no key can mend is worth no wait.
     let invalid = Reason::SignatureInvalid.into();
     assert!(issuers.keys_wait(token.as_bytes(), &invalid).is_none());
