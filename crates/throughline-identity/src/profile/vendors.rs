@@ -30,7 +30,9 @@ pub(super) static AUTH0: Facts = Facts {
     decide: |claims, _| {
         no_actor(claims)?;
         let subject = claims.required_text("sub")?;
-        let granted_to_machine = claims.text("gty")? == Some("client-credentials");
+        // After an exchange it is a list.
+        let granted = claims.one_or_several("gty")?.unwrap_or_default();
+        let granted_to_machine = granted.contains(&"client-credentials");
         if claims.contains("nonce") {
             return Err(unknown_kind("`nonce` is there, as in an id token"));
         }
@@ -78,6 +80,11 @@ pub(super) static ENTRA: Facts = Facts {
         no_actor(claims)?;
         if claims.required_text("ver")? != "2.0" {
             return Err(unknown_kind("`ver` is not `2.0`"));
+        }
+        if is_agent(claims)? {
+            return Err(unknown_kind(
+                "it is of an agent, which is not told from others yet",
+            ));
         }
         let is_application = claims.text("idtyp")? == Some("app");
         let has_scope = claims.text("scp")?.is_some();
@@ -167,7 +174,9 @@ pub(super) static KEYCLOAK: Facts = Facts {
         // The account of a client is named after it. Where people choose their names, somebody can
         // choose one that begins like that.
         match name.and_then(|name| name.strip_prefix("service-account-")) {
-            None => Ok(CredentialKind::Session),
+            None if name.is_some() || claims.text("sid")?.is_some() => Ok(CredentialKind::Session),
+            // The account of a client, where its scopes leave the name out.
+            None => Err(unknown_kind("no `preferred_username` and no `sid`")),
             Some(client)
                 if claims
                     .text("azp")?
@@ -339,6 +348,21 @@ const fn machine(subject: &'static str, scope: &'static [&'static str]) -> Mappi
         scope,
         required: &[],
     }
+}
+
+/// An agent identity of Entra: whoever acts or is acted for is one (facets 11 and 13), or its
+/// blueprint is named. It looks like a person or a machine otherwise.
+fn is_agent(claims: &Claims) -> Result<bool, Refusal> {
+    if claims.contains("xms_par_app_azp") {
+        return Ok(true);
+    }
+    for facets in ["xms_act_fct", "xms_sub_fct"] {
+        let words = claims.words(facets)?.unwrap_or_default();
+        if words.iter().any(|word| ["11", "13"].contains(word)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// These vendors do not say what an actor would mean.

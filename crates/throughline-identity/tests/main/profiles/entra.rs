@@ -97,6 +97,31 @@ fn a_user_and_an_application_are_told_apart_and_an_id_token_is_neither() {
     );
 }
 
+#[test]
+fn an_agent_identity_is_neither_a_person_nor_a_machine() {
+    let vendor = Vendor::new(entra(), Some("JWT"));
+    for honest in [user(), application()] {
+        for facets in ["9 3 5", "9", "111 113", "1 1"] {
+            let other = json!({"xms_act_fct": facets, "xms_sub_fct": facets});
+            assert!(
+                vendor.verdict(&with(honest.clone(), other)).is_ok(),
+                "{facets}"
+            );
+        }
+        for agent in [
+            json!({"xms_act_fct": "9 11"}),
+            json!({"xms_act_fct": "11"}),
+            json!({"xms_sub_fct": "13 9"}),
+            json!({"xms_sub_fct": ["13"]}),
+            json!({"xms_sub_fct": "9", "xms_act_fct": "3 11 9"}),
+            json!({"xms_par_app_azp": "6e74172b-be56-4843-9ff4-e66a39bb12e3"}),
+        ] {
+            let what = agent.to_string();
+            vendor.refuses(Reason::TypeRefused, &with(honest.clone(), agent), &what);
+        }
+    }
+}
+
 // advisory 20 (CVE-2023-3128): an address is nobody.
 #[test]
 fn one_subject_and_one_address_in_two_directories_are_two_principals() {

@@ -60,6 +60,17 @@ fn keycloak_says_in_a_claim_what_a_token_is() {
         &named,
         "a user with the name of a machine",
     );
+    // A lightweight token of a client may leave the name out: only a session is a person's.
+    let nameless = without(keycloak_machine(), "/preferred_username");
+    vendor.refuses(
+        Reason::TypeRefused,
+        &nameless,
+        "neither a name nor a session",
+    );
+    let nameless = without(keycloak_user(), "/preferred_username");
+    assert_eq!(vendor.accepts(&nameless).0, CredentialKind::Session);
+    let offline = without(keycloak_user(), "/sid");
+    assert_eq!(vendor.accepts(&offline).0, CredentialKind::Session);
     // A role with a blank is not two scopes.
     let smuggled = json!(["viewer payments.create"]);
     let smuggled = but(keycloak_user(), "/realm_access/roles", smuggled);

@@ -62,6 +62,15 @@ fn auth0_tells_users_and_machines_apart_by_the_client() {
         CredentialKind::Machine
     );
 
+    // How it was granted may be a list.
+    let listed = with(
+        auth0_user(),
+        json!({"gty": ["authorization_code", "refresh_token"]}),
+    );
+    assert_eq!(vendor.accepts(&listed).0, CredentialKind::Session);
+    let odd = with(auth0_user(), json!({"gty": [7]}));
+    vendor.refuses(Reason::ClaimInvalid, &odd, "a grant that is no text");
+
     // A directory of one's own names its users as it likes.
     let lookalike = but(auth0_user(), "/sub", json!("auth0|mallory@clients"));
     assert_eq!(vendor.accepts(&lookalike).0, CredentialKind::Session);
@@ -71,6 +80,13 @@ fn auth0_tells_users_and_machines_apart_by_the_client() {
         (
             with(auth0_user(), json!({"gty": "client-credentials"})),
             "a machine that is a user",
+        ),
+        (
+            with(
+                auth0_user(),
+                json!({"gty": ["refresh_token", "client-credentials"]}),
+            ),
+            "a machine that is a user, in a list",
         ),
         (with(auth0_user(), json!({"act": {"sub": "x"}})), "an actor"),
         (
