@@ -22,7 +22,8 @@
 //! [[issuer]]
 //! name      = "partners"
 //! profile   = "entra"
-//! audience  = "api://orders"
+//! # In version 2 `aud` is the client id of the API, a GUID, and no `api://` address.
+//! audience  = "0c4f5a8e-6d1b-4f0e-9a57-3b2d8e7c6f10"
 //! tenancy   = { claim = "tid", map = { "72f988bf-86f1-41af-91ab-2d7cd011db47" = "contoso" } }
 //!
 //! [ownership]
