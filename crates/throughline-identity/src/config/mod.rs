@@ -61,7 +61,7 @@
 //! | `attributes` | `{ NAME = "claim" }` |
 //! | `clock_skew`, `max_lifetime` | seconds |
 //! | `introspection` | of opaque tokens: `{ url, client_id, client_secret = { env } or { file } }`, `answers_for_one_issuer` |
-//! | `open_to_every_tenant` | `"danger"`: of a template, whoever opens an account there |
+//! | `open_to_every_tenant` | `"danger"`: of an issuer that serves everybody, whoever opens an account there. Without it `tenancy` lists who counts |
 //!
 //! # Caveats
 //!
