@@ -9,8 +9,8 @@ use throughline_testing::run::{Answer, Failure, Outgoing, Sender};
 const LENGTHS: std::ops::RangeInclusive<usize> = 6..=200;
 
 /// A piece of the own tenant's answers and one of the other's, each in all of its answers and in
-/// none of the other tenant's. The answers were asked for by turns, so that what changes with time
-/// is in neither.
+/// none of the other tenant's. The answers were asked for as own, other, other, own, so that what
+/// changes with time, or from instance to instance of the service, is in neither.
 ///
 /// Pieces that hold a tenant's name are no markers: an error may repeat what it was asked.
 pub(super) fn learn(

@@ -125,20 +125,13 @@ impl<'c> Run<'c> {
         let fill = fill(&self.target, &self.world)?;
         let mirrored = fill.mirrored();
         let own = self.honest(sender, kit, &fill, &[]).await?.1;
-        let is_other = !fill.other.token.is_empty();
-        // That tenant's token may be good for nothing here; the own one's is.
-        let other = match is_other {
-            true => self.honest(sender, kit, &mirrored, &[]).await.ok(),
-            false => None,
+        // Own, other, other, own: by turns, two instances of a service that are asked by turns too
+        // would each see one tenant only. That tenant's token may be good for nothing here.
+        let other = match fill.other.token.is_empty() {
+            true => None,
+            false => self.twice(sender, kit, &mirrored).await,
         };
         let again = self.honest(sender, kit, &fill, &[]).await?.1;
-        let other = match other {
-            Some((_, first)) => {
-                let second = self.honest(sender, kit, &mirrored, &[]).await;
-                second.ok().map(|(_, second)| (first, second))
-            }
-            None => None,
-        };
         if let Some((marker, _)) = &self.target.markers
             && !own.text().contains(marker.as_str())
         {
@@ -149,6 +142,18 @@ impl<'c> Run<'c> {
             other,
         });
         Ok(())
+    }
+
+    /// The same honest request twice, where both are served.
+    async fn twice<S: Sender>(
+        &self,
+        sender: &Counting<'_, S>,
+        kit: &Kit,
+        fill: &Fill,
+    ) -> Option<(Answer, Answer)> {
+        let (_, first) = self.honest(sender, kit, fill, &[]).await.ok()?;
+        let (_, second) = self.honest(sender, kit, fill, &[]).await.ok()?;
+        Some((first, second))
     }
 
     /// Sends an honest request, which must be served.

@@ -5,6 +5,7 @@ mod arguments;
 mod broken;
 mod demo;
 mod https;
+mod instances;
 mod leaks;
 mod leaky;
 mod output;
