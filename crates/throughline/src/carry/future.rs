@@ -89,7 +89,7 @@ where
         let (shared, replaced) = (Arc::clone(&config), parent.clone());
         let renewing = Box::pin(async move {
             match &shared.renewal {
-                Some(renewal) => renewal.renew(&replaced, &*shared.clock).await,
+                Some(renewal) => renewal.renew(&replaced, &shared.clock).await,
                 None => Err(Refusal::new(Reason::ExchangeUnavailable)),
             }
         });

@@ -74,7 +74,7 @@ pub(super) struct Config {
     pub(super) required: bool,
     /// Whether the token is a field like any other to HTTP/2.
     pub(super) indexed: bool,
-    pub(super) renewal: Option<Renewal>,
+    pub(super) renewal: Option<Arc<Renewal>>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) observe: Arc<dyn Observe>,
 }
@@ -115,7 +115,7 @@ impl CarryBuilder {
                 "renewal is {before:?} before a token expires, expected at least 1s"
             ));
         }
-        self.config.renewal = Some(Renewal::new(tokens, before));
+        self.config.renewal = Some(Arc::new(Renewal::new(tokens, before)));
         self
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::mem;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -13,7 +13,8 @@ use throughline_core::carrier::TOKEN_FIELD;
 use throughline_core::reason::Position;
 use throughline_core::time::{Clock, Timestamp};
 use throughline_core::{Admitted, Reason, Refusal};
-use tokio::sync::OnceCell;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
 use tower_service::Service;
 
 use super::future::ResponseFuture;
@@ -181,12 +182,14 @@ struct UnderWay {
     cleared_at: Timestamp,
 }
 
-#[derive(Clone)]
 struct Shared {
     /// When the token expires that is replaced: nobody asks for it from then on.
     expires_at: Timestamp,
-    cell: Arc<OnceCell<Replaced>>,
+    flight: Flight,
 }
+
+/// An exchange: `None` until it has landed.
+type Flight = watch::Receiver<Option<Result<Replaced, Refusal>>>;
 
 /// How many tokens may be under renewal at once before calls stop sharing.
 const MAX_SHARED: usize = 4096;
@@ -200,43 +203,43 @@ impl Renewal {
         }
     }
 
-    /// The replacement of `parent`'s token. Whoever comes first asks; a failure is not kept.
+    /// The replacement of `parent`'s token. Whoever comes first starts the exchange, and all who
+    /// wait for it get its outcome; a failure is not kept.
     pub(super) async fn renew(
-        &self,
+        self: &Arc<Self>,
         parent: &Admitted,
-        clock: &dyn Clock,
+        clock: &Arc<dyn Clock>,
     ) -> Result<Replaced, Refusal> {
-        let replace = async || {
-            let replacing: ReplaceFuture = self.tokens.replace(parent, Replacement::renewed());
-            let replaced = replacing.await?;
-            // Whoever replaces a token is not believed either.
-            replaced.check(parent)?;
-            // The wait may have been long.
-            replaced.check_alive(clock.now())?;
-            Ok(replaced)
-        };
-        match self.shared(parent, clock.now()) {
-            Some(cell) => cell.get_or_try_init(replace).await.cloned(),
-            None => replace().await,
+        match self.flight(parent, clock) {
+            Some(flight) => land(flight).await,
+            None => self.replace(parent, &**clock).await,
         }
     }
 
-    fn shared(&self, parent: &Admitted, now: Timestamp) -> Option<Arc<OnceCell<Replaced>>> {
-        let mut under_way = self
-            .under_way
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+    async fn replace(&self, parent: &Admitted, clock: &dyn Clock) -> Result<Replaced, Refusal> {
+        let replacing: ReplaceFuture = self.tokens.replace(parent, Replacement::renewed());
+        let replaced = replacing.await?;
+        // Whoever replaces a token is not believed either.
+        replaced.check(parent)?;
+        // The wait may have been long.
+        replaced.check_alive(clock.now())?;
+        Ok(replaced)
+    }
+
+    /// The exchange that is shared; none where there is no room to share, or no runtime to start
+    /// one in: such a call asks by itself.
+    fn flight(self: &Arc<Self>, parent: &Admitted, clock: &Arc<dyn Clock>) -> Option<Flight> {
+        let now = clock.now();
+        let mut under_way = self.lock();
         let UnderWay {
             by_token,
             cleared_at,
         } = &mut *under_way;
-        if let Some(shared) = by_token.get_mut(parent.token()) {
-            // A replacement may die before the token it replaces.
-            let replaced = shared.cell.get();
-            if replaced.is_some_and(|replaced| replaced.check_alive(now).is_err()) {
-                shared.cell = Arc::default();
+        if let Some(shared) = by_token.get(parent.token()) {
+            if is_usable(&shared.flight, now) {
+                return Some(shared.flight.clone());
             }
-            return Some(Arc::clone(&shared.cell));
+            by_token.remove(parent.token());
         }
         if by_token.len() >= MAX_SHARED && *cleared_at < now {
             by_token.retain(|_, shared| shared.expires_at > now);
@@ -245,12 +248,77 @@ impl Renewal {
         if by_token.len() >= MAX_SHARED {
             return None;
         }
+        let runtime = Handle::try_current().ok()?;
+        let (sender, flight) = watch::channel(None);
         let shared = Shared {
             expires_at: parent.lifetime().expires_at,
-            cell: Arc::default(),
+            flight: flight.clone(),
         };
-        let shared = by_token.entry(parent.token().clone()).or_insert(shared);
-        Some(Arc::clone(&shared.cell))
+        by_token.insert(parent.token().clone(), shared);
+        drop(under_way);
+        let landing = Landing {
+            renewal: Arc::clone(self),
+            parent: parent.clone(),
+            outcome: Err(abandoned()),
+            sender,
+        };
+        // A task of its own: no call owns the exchange, so none can hold it up for the others.
+        runtime.spawn(fly(landing, Arc::clone(clock)));
+        Some(flight)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, UnderWay> {
+        self.under_way
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether an exchange is under way, or brought what can still be sent.
+fn is_usable(flight: &Flight, now: Timestamp) -> bool {
+    match &*flight.borrow() {
+        // A replacement may die before the token it replaces.
+        Some(Ok(replaced)) => replaced.check_alive(now).is_ok(),
+        Some(Err(_)) => false,
+        None => true,
+    }
+}
+
+/// The task of one exchange.
+async fn fly(mut landing: Landing, clock: Arc<dyn Clock>) {
+    landing.outcome = landing.renewal.replace(&landing.parent, &*clock).await;
+}
+
+async fn land(mut flight: Flight) -> Result<Replaced, Refusal> {
+    match flight.wait_for(Option::is_some).await {
+        Ok(outcome) => outcome.clone().unwrap_or_else(|| Err(abandoned())),
+        Err(_) => Err(abandoned()),
+    }
+}
+
+fn abandoned() -> Refusal {
+    Refusal::new(Reason::ExchangeUnavailable).because("the exchange was abandoned")
+}
+
+/// Ends an exchange on every path: outcome, panic, runtime shut down.
+struct Landing {
+    renewal: Arc<Renewal>,
+    parent: Admitted,
+    outcome: Result<Replaced, Refusal>,
+    sender: watch::Sender<Option<Result<Replaced, Refusal>>>,
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        if self.outcome.is_err() {
+            let mut under_way = self.renewal.lock();
+            // Nobody replaces an exchange under way, so what is there is this one, unless it was
+            // cleared with its token, which nobody asks for any more.
+            under_way.by_token.remove(self.parent.token());
+        }
+        // Last, so that whoever wakes up finds the failure gone.
+        let outcome = mem::replace(&mut self.outcome, Err(abandoned()));
+        self.sender.send_replace(Some(outcome));
     }
 }
 

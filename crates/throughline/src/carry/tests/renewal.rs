@@ -170,26 +170,91 @@ async fn a_hundred_calls_with_one_token_ask_once() {
     }
 }
 
-#[tokio::test]
-async fn whoever_waits_takes_over_from_a_call_that_is_dropped() {
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_abandoned_holds_up_no_other() {
     let world = World::new();
     let cx = world.context("acme");
     world.clock.turn(LIFETIME - 1);
-    let (client, service) = (Client::default(), Exchange::honest(&world).shut());
-    let layer = renewing(&world, &service);
+    for is_dropped in [true, false] {
+        let (client, service) = (Client::default(), Exchange::honest(&world).shut());
+        let layer = renewing(&world, &service);
+        let call = || {
+            let sent = request(INSIDE, &[]).in_context(&cx);
+            Box::pin(layer.layer(client.clone()).oneshot(sent))
+        };
+        let mut task = TaskContext::from_waker(Waker::noop());
+        let (mut first, mut second) = (call(), call());
+        assert!(first.as_mut().poll(&mut task).is_pending());
+        // Alive and polled by nobody, or gone.
+        let first = (!is_dropped).then_some(first);
+        assert!(second.as_mut().poll(&mut task).is_pending());
+        service.open.add_permits(1);
+        // It is never polled again, so in paused time only a call that waits for ever ends here.
+        let in_time = tokio::time::timeout(Duration::from_secs(600), second);
+        in_time
+            .await
+            .expect("the second call waits for ever")
+            .unwrap();
+        assert_eq!((service.asked(), client.calls()), (1, 1));
+        drop(first);
+    }
+}
+
+#[tokio::test]
+async fn a_hundred_calls_share_one_failure_and_the_next_asks_again() {
+    let world = World::new();
+    let cx = world.context("acme");
+    world.clock.turn(LIFETIME - 1);
+    let service = Exchange::new(|_| Err(Reason::ExchangeUnavailable.into())).shut();
+    let (layer, client) = (renewing(&world, &service), Client::default());
     let call = || {
         let sent = request(INSIDE, &[]).in_context(&cx);
         Box::pin(layer.layer(client.clone()).oneshot(sent))
     };
     let mut task = TaskContext::from_waker(Waker::noop());
-    let (mut first, mut second) = (call(), call());
-    assert!(first.as_mut().poll(&mut task).is_pending());
-    assert!(second.as_mut().poll(&mut task).is_pending());
-    assert_eq!(service.asked(), 1);
-    drop(first);
+    let mut calls: Vec<_> = (0..100).map(|_| call()).collect();
+    for call in &mut calls {
+        assert!(call.as_mut().poll(&mut task).is_pending());
+    }
     service.open.add_permits(1);
-    second.await.unwrap();
-    assert_eq!((service.asked(), client.calls()), (2, 1));
+    for call in calls {
+        let refused = call.await.unwrap_err();
+        assert_eq!(
+            refused.refused().unwrap().reason(),
+            Reason::ExchangeUnavailable
+        );
+    }
+    assert_eq!(service.asked(), 1);
+    assert!(call().await.is_err());
+    assert_eq!((service.asked(), client.calls()), (2, 0));
+}
+
+#[tokio::test]
+async fn an_exchange_that_panics_is_a_refusal_of_all_who_wait() {
+    let world = World::new();
+    let cx = world.context("acme");
+    world.clock.turn(LIFETIME - 1);
+    let service = Exchange::new(|_| panic!("a bug of the token service"));
+    let (layer, client) = (renewing(&world, &service), Client::default());
+    for asked in 1..=2 {
+        let answer = call(&layer, &client, request(INSIDE, &[]).in_context(&cx)).await;
+        assert_eq!(answer.unwrap_err(), (Reason::ExchangeUnavailable, None));
+        assert_eq!(service.asked(), asked);
+    }
+}
+
+#[test]
+fn without_a_runtime_a_call_asks_by_itself() {
+    let world = World::new();
+    let cx = world.context("acme");
+    world.clock.turn(LIFETIME - 1);
+    let (client, service) = (Client::default(), Exchange::honest(&world));
+    let layer = renewing(&world, &service);
+    let sent = request(INSIDE, &[]).in_context(&cx);
+    let answer =
+        pin!(call(&layer, &client, sent)).poll(&mut TaskContext::from_waker(Waker::noop()));
+    assert!(matches!(answer, Poll::Ready(Ok(_))));
+    assert_eq!((service.asked(), client.calls()), (1, 1));
 }
 
 #[tokio::test]
@@ -218,21 +283,21 @@ async fn a_failure_is_an_error_of_its_call_and_is_not_kept() {
 }
 
 #[tokio::test]
-async fn tokens_that_failed_do_not_crowd_out_those_that_come_later() {
+async fn tokens_that_expired_do_not_crowd_out_those_that_come_later() {
     let world = World::new();
-    let service = Exchange::new(|_| Err(Reason::ExchangeUnavailable.into()));
+    let service = Exchange::honest(&world);
     let (layer, client) = (renewing(&world, &service), Client::default());
     let contexts: Vec<_> = (0..4_200).map(|_| world.context("acme")).collect();
     world.clock.turn(BEFORE - 1);
     let later = world.context("acme");
     world.clock.turn(LIFETIME - BEFORE);
     for cx in &contexts {
-        let answer = call(&layer, &client, request(INSIDE, &[]).in_context(cx)).await;
-        assert_eq!(answer.unwrap_err().0, Reason::ExchangeUnavailable);
+        let sent = request(INSIDE, &[]).in_context(cx);
+        call(&layer, &client, sent).await.unwrap();
     }
     // From here on nobody is answered.
     service.open.forget_permits(usize::MAX);
-    let asked_by_ten = |cx: &TenantContext| {
+    let asked_by_ten = async |cx: &TenantContext| {
         let before = service.asked();
         let mut task = TaskContext::from_waker(Waker::noop());
         let mut calls: Vec<_> = (0..10)
@@ -244,13 +309,19 @@ async fn tokens_that_failed_do_not_crowd_out_those_that_come_later() {
         for call in &mut calls {
             assert!(call.as_mut().poll(&mut task).is_pending());
         }
+        // Lets the task of the exchange begin.
+        tokio::task::yield_now().await;
         service.asked() - before
     };
     // In their last second they are all alive, and take all the room.
     let last = contexts.last().unwrap();
-    assert_eq!(asked_by_ten(last), 10, "there is no room to share");
+    assert_eq!(asked_by_ten(last).await, 10, "there is no room to share");
     world.clock.turn(1);
-    assert_eq!(asked_by_ten(&later), 1, "ten calls share one question");
+    assert_eq!(
+        asked_by_ten(&later).await,
+        1,
+        "ten calls share one question"
+    );
 }
 
 #[tokio::test]
