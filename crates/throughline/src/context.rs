@@ -5,6 +5,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use http::Extensions;
+use throughline_core::projection::Projection;
 use throughline_core::reason::Position;
 use throughline_core::witness::{Sighting, WitnessRule};
 use throughline_core::{Admitted, Context, Place, Reason, Refusal, Tenant};
@@ -30,7 +31,11 @@ pub(crate) enum Outcome {
     /// No context came, and none had to.
     Anonymous,
     /// The call passes, and would have been refused.
-    Reported(Refused),
+    Reported {
+        refused: Refused,
+        /// The copies that the verified context promises: still ours, admitted or not.
+        promised: Arc<[Projection]>,
+    },
 }
 
 impl Installed {
@@ -43,7 +48,7 @@ impl Installed {
                 self.position,
             )
             .over(self.protocol)),
-            Outcome::Reported(refused) => Err(refused.clone()),
+            Outcome::Reported { refused, .. } => Err(refused.clone()),
         }
     }
 }
@@ -169,6 +174,14 @@ pub(crate) fn position(extensions: &Extensions) -> Position {
         .map_or(Position::Inside, |installed| installed.position)
 }
 
+/// The copies that travel with a call whose context was verified and not admitted.
+pub(crate) fn reported_copies(extensions: &Extensions) -> Option<&Arc<[Projection]>> {
+    match &extensions.get::<Installed>()?.outcome {
+        Outcome::Reported { promised, .. } => Some(promised),
+        Outcome::Admitted(_) | Outcome::Anonymous => None,
+    }
+}
+
 /// Which protocol the request speaks.
 pub(crate) fn protocol(extensions: &Extensions) -> Protocol {
     extensions
@@ -185,7 +198,7 @@ pub fn tell(extensions: &Extensions, refused: &Refused) {
         verified: None,
     };
     match extensions.get::<Installed>() {
-        Some(installed) if matches!(installed.outcome, Outcome::Reported(_)) => {}
+        Some(installed) if matches!(installed.outcome, Outcome::Reported { .. }) => {}
         Some(installed) => installed.observe.observe(&event),
         None => DefaultObserve.observe(&event),
     }

@@ -101,13 +101,17 @@ impl World {
 
     /// The extensions of a request that was accepted.
     pub(crate) fn accepted_as(&self, request: Request<()>) -> Extensions {
+        Self::accepted_by(&AcceptLayer::new(self.domain.clone()), request)
+    }
+
+    /// The extensions of a request that this layer let through.
+    pub(crate) fn accepted_by(accept: &AcceptLayer, request: Request<()>) -> Extensions {
         let kept = Arc::new(Mutex::new(Extensions::new()));
         let keep = Arc::clone(&kept);
-        let mut accept =
-            AcceptLayer::new(self.domain.clone()).layer(service_fn(move |request: Request<()>| {
-                *keep.lock().unwrap() = request.extensions().clone();
-                ready(Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new())))
-            }));
+        let mut accept = accept.layer(service_fn(move |request: Request<()>| {
+            *keep.lock().unwrap() = request.extensions().clone();
+            ready(Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new())))
+        }));
         // Keys are there and nothing waits, so the first poll is the last.
         let answer = pin!(accept.call(request)).poll(&mut Context::from_waker(Waker::noop()));
         assert!(answer.is_ready());

@@ -92,7 +92,10 @@ fn settle<B>(config: &Config, decision: Decision, request: &mut Request<B>) -> R
                 refused: &refused,
                 verified: Some(&verified),
             });
-            Outcome::Reported(refused)
+            Outcome::Reported {
+                refused,
+                promised: verified.projections().into(),
+            }
         }
         Decision::Refuse(refusal, verified) => {
             let refused = Refused::new(refusal, config.position).over(protocol);

@@ -13,7 +13,7 @@ use tower_service::Service;
 
 use super::error::CarryError;
 use super::layer::Config;
-use super::outgoing::Outgoing;
+use super::outgoing::{Outgoing, Promised};
 use super::service::{finish, refuse};
 use super::write::{owned_by, strip_message};
 use crate::body::ResponseBody;
@@ -41,7 +41,7 @@ pin_project! {
         S: Service<Request<B>>,
     {
         Done,
-        Inner { #[pin] future: S::Future, carried: Option<Outgoing>, config: Arc<Config> },
+        Inner { #[pin] future: S::Future, promised: Promised, config: Arc<Config> },
         Refused { refused: Refused },
         Renewing { renewing: Renewing, waiting: Waiting<S, B> },
     }
@@ -65,10 +65,10 @@ impl<S, B> ResponseFuture<S, B>
 where
     S: Service<Request<B>>,
 {
-    pub(super) fn inner(future: S::Future, carried: Option<Outgoing>, config: Arc<Config>) -> Self {
+    pub(super) fn inner(future: S::Future, promised: Promised, config: Arc<Config>) -> Self {
         let state = State::Inner {
             future,
-            carried,
+            promised,
             config,
         };
         Self { state }
@@ -119,12 +119,12 @@ where
             match state.as_mut().project() {
                 StateProj::Inner {
                     future,
-                    carried,
+                    promised,
                     config,
                 } => {
                     let mut response = ready!(future.poll(cx)).map_err(CarryError::Client)?;
-                    strip_message(config, carried.as_ref(), response.headers_mut());
-                    let owned = owned_by(config, carried.as_ref());
+                    strip_message(config, promised.copies(), response.headers_mut());
+                    let owned = owned_by(config, promised.copies());
                     return Poll::Ready(Ok(
                         response.map(|body| ResponseBody::stripped(body, owned))
                     ));
@@ -152,7 +152,7 @@ where
                     let next = match written {
                         Ok(()) => State::Inner {
                             future: service.call(request),
-                            carried: Some(Outgoing::Admitted(parent)),
+                            promised: Promised::By(Outgoing::Admitted(parent)),
                             config,
                         },
                         Err(refused) => State::Refused { refused },

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::request::Builder;
 use http::{Extensions, Request};
 use throughline_core::grant::{DataScope, Grant, Scope, ScopeError, Task};
+use throughline_core::projection::Projection;
 use throughline_core::{Admitted, Context, Refusal};
 
 use crate::context::TenantContext;
@@ -33,6 +34,24 @@ impl Outgoing {
         match self {
             Self::Admitted(admitted) => admitted.token(),
             Self::Narrowed(narrowed) => narrowed.token(),
+        }
+    }
+}
+
+/// Which copies travel with a call, and are taken out where it goes without a context.
+pub(super) enum Promised {
+    Nothing,
+    By(Outgoing),
+    /// By a context that was verified and not admitted.
+    Reported(Arc<[Projection]>),
+}
+
+impl Promised {
+    pub(super) fn copies(&self) -> &[Projection] {
+        match self {
+            Self::Nothing => &[],
+            Self::By(outgoing) => outgoing.context().projections(),
+            Self::Reported(copies) => copies,
         }
     }
 }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::{Extensions, HeaderMap, HeaderValue, Request, Response};
 use throughline_core::carrier::TOKEN_FIELD;
 use throughline_core::reason::Position;
 use throughline_core::time::{Clock, Timestamp};
@@ -19,11 +19,11 @@ use tower_service::Service;
 
 use super::future::ResponseFuture;
 use super::layer::Config;
-use super::outgoing::Outgoing;
+use super::outgoing::{Outgoing, Promised};
 use super::write::{strip_message, write_context};
 use crate::body::ResponseBody;
 use crate::carry::CarryError;
-use crate::context::admitted;
+use crate::context::{admitted, reported_copies};
 use crate::observe::Event;
 use crate::refused::Refused;
 use crate::tokens::{ReplaceFuture, Replaced, Replacement, Tokens};
@@ -58,8 +58,8 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let config = &self.config;
         match prepare(config, &mut request, config.clock.now()) {
-            Ok(Prepared::Ready(carried)) => {
-                ResponseFuture::inner(self.inner.call(request), carried, Arc::clone(config))
+            Ok(Prepared::Ready(promised)) => {
+                ResponseFuture::inner(self.inner.call(request), promised, Arc::clone(config))
             }
             Ok(Prepared::Renew(parent)) => {
                 // The instance that was polled ready is the one that is called, so it goes along.
@@ -75,7 +75,7 @@ where
 /// What remains to be done before a call can be sent.
 enum Prepared {
     /// With what it carries, or would if it stayed in the domain.
-    Ready(Option<Outgoing>),
+    Ready(Promised),
     /// The token is about to expire.
     Renew(Admitted),
 }
@@ -101,16 +101,18 @@ fn prepare<B>(
         ));
     }
     if !config.destinations.contains(request.uri()) {
-        strip_message(config, outgoing.as_ref(), request.headers_mut());
-        return Ok(Prepared::Ready(outgoing));
+        let promised = promised(outgoing, request.extensions());
+        strip_message(config, promised.copies(), request.headers_mut());
+        return Ok(Prepared::Ready(promised));
     }
     let Some(outgoing) = outgoing else {
         if config.required {
             return Err(Refusal::new(Reason::ContextMissing)
                 .because("the call was given no context, and its destination requires one"));
         }
-        strip_message(config, None, request.headers_mut());
-        return Ok(Prepared::Ready(None));
+        let promised = promised(None, request.extensions());
+        strip_message(config, promised.copies(), request.headers_mut());
+        return Ok(Prepared::Ready(promised));
     };
     let expires_at = outgoing.context().lifetime().expires_at;
     if expires_at <= now {
@@ -133,7 +135,16 @@ fn prepare<B>(
         outgoing.context(),
         request.headers_mut(),
     )?;
-    Ok(Prepared::Ready(Some(outgoing)))
+    Ok(Prepared::Ready(Promised::By(outgoing)))
+}
+
+/// What is ours on a call that goes without a context.
+fn promised(outgoing: Option<Outgoing>, extensions: &Extensions) -> Promised {
+    let reported = || reported_copies(extensions).cloned().map(Promised::Reported);
+    outgoing
+        .map(Promised::By)
+        .or_else(reported)
+        .unwrap_or(Promised::Nothing)
 }
 
 /// Removes the token where it is alone; a second one is left to be refused.

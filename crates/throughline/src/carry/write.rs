@@ -7,11 +7,10 @@ use http::header::CONNECTION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use throughline_core::baggage::{Baggage, Found, Limits, encode_member};
 use throughline_core::carrier::{TOKEN_FIELD, looks_like};
-use throughline_core::projection::CopyPlace;
+use throughline_core::projection::{CopyPlace, Projection};
 use throughline_core::{Context, Place, Reason, Refusal};
 
 use super::layer::Config;
-use super::outgoing::Outgoing;
 use crate::carrier::{Fields, Owned, strip, strip_baggage};
 use crate::witness::baggage_lines;
 
@@ -224,9 +223,8 @@ fn write_baggage(
 
 /// Takes everything of ours out of a message that leaves the domain, goes without a context, or
 /// comes back: what the layer owns, and what the context promises.
-pub(super) fn strip_message(config: &Config, carried: Option<&Outgoing>, headers: &mut HeaderMap) {
+pub(super) fn strip_message(config: &Config, copies: &[Projection], headers: &mut HeaderMap) {
     strip(&config.owned.fields, headers);
-    let copies = carried.map_or(&[][..], |carried| carried.context().projections());
     let keys = copies.iter().filter_map(|copy| match copy.copy_place() {
         CopyPlace::Baggage(key) => Some(key.as_ref()),
         CopyPlace::Header(_) => None,
@@ -242,8 +240,7 @@ pub(super) fn strip_message(config: &Config, carried: Option<&Outgoing>, headers
 
 /// What [`strip_message`] takes out, for trailers that come later. Shared, unless the context
 /// promises copies that the layer does not own by itself.
-pub(super) fn owned_by(config: &Config, carried: Option<&Outgoing>) -> Arc<Owned> {
-    let copies = carried.map_or(&[][..], |carried| carried.context().projections());
+pub(super) fn owned_by(config: &Config, copies: &[Projection]) -> Arc<Owned> {
     let known = |place: &CopyPlace| match place {
         CopyPlace::Baggage(key) => config.owned.baggage.contains(key),
         CopyPlace::Header(field) => config.owned.fields.owns(field),

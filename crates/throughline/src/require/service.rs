@@ -95,7 +95,12 @@ fn decide(config: &Config, request: &RequestView<'_>) -> Result<(), Refused> {
 /// The call passes, but nothing behind this may take its context for admitted.
 fn report<B>(request: &mut Request<B>, refused: Refused) {
     if let Some(installed) = request.extensions_mut().get_mut::<Installed>() {
-        installed.outcome = Outcome::Reported(refused);
+        let promised = match &installed.outcome {
+            Outcome::Admitted(admitted) => admitted.projections().into(),
+            Outcome::Anonymous => Arc::default(),
+            Outcome::Reported { promised, .. } => Arc::clone(promised),
+        };
+        installed.outcome = Outcome::Reported { refused, promised };
     }
 }
 

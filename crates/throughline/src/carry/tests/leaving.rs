@@ -63,6 +63,47 @@ async fn a_host_outside_the_domain_gets_nothing_of_ours() {
     assert_eq!(client.last()["baggage"], "a=1,tenant.id=acme");
 }
 
+/// The extensions of a request behind a rule in report mode.
+fn witnessed(world: &World, token: &str, tenant: &str) -> http::Extensions {
+    use crate::{AcceptLayer, Mode, Rule, Witness};
+
+    let accept = AcceptLayer::builder(world.domain.clone())
+        .add_witness(Witness::header("x-seen").unwrap())
+        .with_mode(Rule::Witnesses, Mode::Report)
+        .with_observe(())
+        .build()
+        .unwrap();
+    let request = Request::get("/")
+        .header("txn-token", token)
+        .header("x-seen", tenant);
+    World::accepted_by(&accept, request.body(()).unwrap())
+}
+
+// failure: B9
+#[tokio::test]
+async fn what_a_reported_context_promises_stays_at_home_too() {
+    let world = World::new();
+    let cx = projecting(&world);
+    let token = str::from_utf8(cx.admitted().token()).unwrap();
+    let client = Client::default();
+    let lax = || owning(&world).allow_missing();
+    for (tenant, is_admitted) in [("acme", true), ("globex", false)] {
+        let extensions = witnessed(&world, token, tenant);
+        assert_eq!(crate::admitted(&extensions).is_ok(), is_admitted);
+        let sent = |target| {
+            let mut sent = request(target, &OURS);
+            *sent.extensions_mut() = extensions.clone();
+            sent
+        };
+        send(owning(&world), &client, sent(OUTSIDE)).await.unwrap();
+        assert_eq!(lines(&client.last()), [THEIRS], "{tenant}");
+        if !is_admitted {
+            send(lax(), &client, sent(INSIDE)).await.unwrap();
+            assert_eq!(lines(&client.last()), [THEIRS], "inside, without a context");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_call_that_does_not_say_where_it_goes_is_not_sent() {
     let world = World::new();
