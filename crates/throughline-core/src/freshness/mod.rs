@@ -178,6 +178,8 @@ pub struct Marks {
 struct FeedState {
     /// Source time up to which the feed is completely applied; none is unknown.
     complete_to: Option<Timestamp>,
+    /// How far it was complete when something was missed: what was stated up to then counts no more.
+    lost_at: Option<Timestamp>,
     suspended: bool,
 }
 
@@ -202,10 +204,14 @@ impl Marks {
         *mark_at = mark.not_before.max(*mark_at);
     }
 
-    /// States that everything that happened in `tenant` up to `to` has been applied.
+    /// States that everything that happened in `tenant` up to `to` has been applied. After
+    /// [`Marks::lose`] it counts only where `to` is later than what was confirmed before: a
+    /// confirmation that is delivered late or twice finds nothing that was missed.
     pub fn confirm(&mut self, tenant: &Tenant, to: Timestamp) {
         let state = self.tenants.entry(tenant.clone()).or_default();
-        state.complete_to = state.complete_to.max(Some(to));
+        if state.lost_at < Some(to) {
+            state.complete_to = state.complete_to.max(Some(to));
+        }
     }
 
     /// States that everything that happened to the platform's own principals and sessions up to
@@ -216,7 +222,8 @@ impl Marks {
 
     /// States that something of `tenant` was missed: unknown until confirmed anew.
     pub fn lose(&mut self, tenant: &Tenant) {
-        self.tenants.entry(tenant.clone()).or_default().complete_to = None;
+        let state = self.tenants.entry(tenant.clone()).or_default();
+        state.lost_at = state.lost_at.max(state.complete_to.take());
     }
 
     /// Suspends a tenant, or ends its suspension. Contexts from before the end stay dead if a

@@ -176,7 +176,7 @@ fn unknown_is_not_fresh() {
     assert_eq!(reason(&marks, &context()), Ok(()));
     marks.lose(&tenant("acme"));
     assert_eq!(reason(&marks, &context()), Err(Reason::FreshnessUnknown));
-    marks.confirm(&tenant("acme"), NOW);
+    marks.confirm(&tenant("acme"), NOW.plus(Duration::from_secs(1)));
     assert_eq!(reason(&marks, &context()), Ok(()));
 }
 
@@ -312,6 +312,30 @@ fn after<'e>(events: impl IntoIterator<Item = &'e Event>) -> Marks {
         }
     }
     marks
+}
+
+#[test]
+fn a_late_or_repeated_confirmation_does_not_find_what_was_lost() {
+    let acme = tenant("acme");
+    let mut marks = complete();
+    marks.lose(&acme);
+    // Twice, as losses are delivered twice too.
+    marks.lose(&acme);
+    for late in [NOW.minus(Duration::from_secs(1)), NOW] {
+        marks.confirm(&acme, late);
+        assert_eq!(marks.feed_time(&acme), None);
+        assert_eq!(reason(&marks, &context()), Err(Reason::FreshnessUnknown));
+    }
+    let anew = NOW.plus(Duration::from_secs(1));
+    marks.confirm(&acme, anew);
+    assert_eq!(marks.feed_time(&acme), Some(anew));
+    assert_eq!(reason(&marks, &context()), Ok(()));
+
+    // Of whom nothing was known, nothing is outdated.
+    let mut marks = Marks::new(BUDGET);
+    marks.lose(&acme);
+    marks.confirm(&acme, NOW);
+    assert_eq!(marks.feed_time(&acme), Some(NOW));
 }
 
 proptest! {
