@@ -1,11 +1,10 @@
 //! A context to test with: one that says everything a context can say.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::context::{Context, Verified, Vouched, read_claims};
+use crate::context::{Context, Issuers, Verified, Vouched, read_claims};
 use crate::freshness::Freshness;
 use crate::hop::{self, TokenPolicy};
 use crate::refusal::Refusal;
@@ -112,14 +111,14 @@ pub(crate) fn read(claims: &Value) -> Result<Context, Refusal> {
 }
 
 pub(crate) fn read_bytes(payload: &[u8]) -> Result<Context, Refusal> {
-    read_claims(payload, &policy(), None, NOW)
+    read_claims(payload, &policy(), &Issuers::any(), NOW)
 }
 
 pub(crate) fn vouched() -> Vouched {
     Vouched {
         key: [7; 32],
         generation: 1,
-        issuer: Some(Arc::from(ISSUER)),
+        issuers: Issuers::OneOf([ISSUER.into()].into()),
     }
 }
 

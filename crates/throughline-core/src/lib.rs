@@ -12,7 +12,7 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use throughline_core::context::Vouched;
+//! use throughline_core::context::{Issuers, Vouched};
 //! use throughline_core::freshness::Freshness;
 //! use throughline_core::hop::{self, TokenPolicy};
 //! use throughline_core::time::Timestamp;
@@ -26,7 +26,7 @@
 //!         "sub": "okta/acme/ada", "scope": "orders.read", "req_wl": "edge",
 //!         "tctx": {"kind": "user", "tenant": "acme", "idp": "okta", "sub": "ada"},
 //!         "rctx": {"as_of": 1000}
-//!     }"#.to_vec(), Vouched { key: [0; 32], generation: 1, issuer: None })),
+//!     }"#.to_vec(), Vouched { key: [0; 32], generation: 1, issuers: Issuers::any() })),
 //!     _ => Err(Refusal::new(Reason::SignatureInvalid)),
 //! };
 //! let policy = TokenPolicy::new(TrustDomainName::new("prod.example")?);

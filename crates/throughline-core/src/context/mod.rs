@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 pub(crate) use self::claims::read as read_claims;
 pub use self::draft::{Draft, DraftError};
-pub use self::proof::{Admitted, Claimed, Genuine, Verified, Vouch, Vouched};
+pub use self::proof::{Admitted, Claimed, Genuine, Issuers, Verified, Vouch, Vouched};
 
 use crate::attribute::Attributes;
 use crate::authentication::Authentication;

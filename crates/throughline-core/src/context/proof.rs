@@ -133,8 +133,25 @@ pub struct Vouched {
     pub key: [u8; 32],
     /// The generation of the key set that held it.
     pub generation: u64,
-    /// The issuer the key is pinned to, if it is.
-    pub issuer: Option<Arc<str>>,
+    /// The issuers whose tokens the key may vouch for.
+    pub issuers: Issuers,
+}
+
+/// The issuers whose tokens a key may vouch for: the exact strings of `iss`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Issuers {
+    /// Any or none but these, which other keys are pinned to.
+    AllBut(Arc<[Box<str>]>),
+    /// These alone: the key is pinned to them.
+    OneOf(Arc<[Box<str>]>),
+}
+
+impl Issuers {
+    /// The key is pinned to no issuer, and no other key is.
+    #[must_use]
+    pub fn any() -> Self {
+        Self::AllBut(Arc::default())
+    }
 }
 
 /// A context that is genuine, for us, now: steps 1 to 6 passed. A fact about a token.

@@ -67,7 +67,7 @@ pub fn authenticate(
     now: Timestamp,
 ) -> Result<Arc<Genuine>, Refusal> {
     let (payload, vouched) = seam.vouch(token)?;
-    let context = read_claims(&payload, policy, vouched.issuer.as_deref(), now)?;
+    let context = read_claims(&payload, policy, &vouched.issuers, now)?;
     Ok(Arc::new(Genuine::assertion(
         context,
         Bytes::copy_from_slice(token),
@@ -88,10 +88,7 @@ pub fn verify(
 ) -> Result<Verified, Refusal> {
     let context = genuine.context();
     let lifetime = context.lifetime();
-    policy.check_issuer(
-        lifetime.issuer.as_deref(),
-        genuine.vouched().issuer.as_deref(),
-    )?;
+    policy.check_issuer(lifetime.issuer.as_deref(), &genuine.vouched().issuers)?;
     policy.check_audience(Some(&lifetime.audience))?;
     policy.check_times(
         TokenTimes {

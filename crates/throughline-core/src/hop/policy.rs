@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::context::Issuers;
 use crate::reason::Reason;
 use crate::refusal::{Place, Refusal, shown};
 use crate::time::Timestamp;
@@ -67,23 +68,38 @@ impl TokenPolicy {
     pub(crate) fn check_issuer(
         &self,
         issuer: Option<&str>,
-        pinned: Option<&str>,
+        vouched: &Issuers,
     ) -> Result<(), Refusal> {
-        for demanded in [pinned, self.issuer.as_deref()].into_iter().flatten() {
-            match issuer {
-                None => return Err(Refusal::new(Reason::ClaimMissing).at(Place::claim("iss"))),
-                Some(issuer) if issuer != demanded => {
-                    return Err(Refusal::new(Reason::IssuerUntrusted)
-                        .at(Place::claim("iss"))
-                        .because(format!(
-                            "is `{}`, expected `{demanded}`",
-                            shown(issuer.as_bytes())
-                        )));
-                }
-                Some(_) => {}
+        let missing = || Refusal::new(Reason::ClaimMissing).at(Place::claim("iss"));
+        let untrusted = |issuer: &str, expected: String| {
+            Refusal::new(Reason::IssuerUntrusted)
+                .at(Place::claim("iss"))
+                .because(format!(
+                    "is `{}`, expected {expected}",
+                    shown(issuer.as_bytes())
+                ))
+        };
+        let among = |list: &[Box<str>], issuer: &str| list.iter().any(|one| **one == *issuer);
+        match (vouched, issuer) {
+            (Issuers::AllBut(others), Some(issuer)) if among(others, issuer) => {
+                return Err(untrusted(
+                    issuer,
+                    "one that no other key is pinned to".into(),
+                ));
             }
+            (Issuers::OneOf(_), None) => return Err(missing()),
+            (Issuers::OneOf(own), Some(issuer)) if !among(own, issuer) => {
+                return Err(untrusted(issuer, format!("`{}`", own.join("` or `"))));
+            }
+            (Issuers::AllBut(_) | Issuers::OneOf(_), _) => {}
         }
-        Ok(())
+        match (self.issuer.as_deref(), issuer) {
+            (Some(_), None) => Err(missing()),
+            (Some(demanded), Some(issuer)) if issuer != demanded => {
+                Err(untrusted(issuer, format!("`{demanded}`")))
+            }
+            (Some(_) | None, _) => Ok(()),
+        }
     }
 
     pub(crate) fn check_audience(&self, audience: Option<&str>) -> Result<(), Refusal> {

@@ -500,7 +500,13 @@ fn skew_is_forgiven_up_to_its_bound_and_not_beyond() {
     assert_eq!(arrive(&old).unwrap_err().reason(), Reason::ContextExpired);
     let widest = policy().with_skew(Duration::from_secs(86_400));
     let payload = with(claims(), "/exp", json!(now - 301)).to_string();
-    let read = read_claims(payload.as_bytes(), &widest, None, NOW).unwrap_err();
+    let read = read_claims(
+        payload.as_bytes(),
+        &widest,
+        &crate::context::Issuers::any(),
+        NOW,
+    )
+    .unwrap_err();
     assert_eq!(read.reason(), Reason::ContextExpired);
 }
 

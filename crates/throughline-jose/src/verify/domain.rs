@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
-use throughline_core::context::{Vouch, Vouched};
+use throughline_core::context::{Issuers, Vouch, Vouched};
 use throughline_core::freshness::Freshness;
 use throughline_core::hop::{self, TokenPolicy};
 use throughline_core::refusal::shown;
@@ -15,9 +15,10 @@ use throughline_core::time::{Clock, Timestamp};
 use throughline_core::{Reason, Refusal, TrustDomainName, Verified};
 
 use super::cache::{CacheMetrics, TokenCache};
-use super::envelope::TokenType;
+use super::envelope::{Envelope, TokenType};
 use super::header::KnownHeaders;
 use crate::clock::SystemClock;
+use crate::keys::VerifyingKey;
 use crate::mint::OwnToken;
 use crate::source::{KeySource, KeyWait, Keys, KeysError, KeysStatus};
 
@@ -97,8 +98,9 @@ pub struct TrustDomainWithKeys {
 }
 
 impl TrustDomainWithKeys {
-    /// Adds another source of keys, such as a second token service with its own issuer. Keys of
-    /// one source never vouch for a token of the issuer of another.
+    /// Adds another source of keys, such as a second token service with its own issuer. What
+    /// a source pins with [`KeySource::for_issuer`] is vouched for by the keys of such sources alone,
+    /// never by those of a source that is pinned to another issuer or to none.
     pub fn add_keys(mut self, source: KeySource) -> Self {
         self.keys.push(source.into_keys());
         self
@@ -350,6 +352,34 @@ impl TrustDomain {
         let generations = self.keys.iter().map(|keys| keys.current().generation());
         generations.fold(0, u64::wrapping_add)
     }
+
+    /// Whose tokens `key` may vouch for, once it has vouched for `envelope` as one of `source`.
+    /// Several sources may publish one key, and each speaks for its own issuer: while an issuer
+    /// changes its name, one key is there under both. What is pinned by no source is left to those
+    /// that pin nothing.
+    fn issuers_of(&self, source: &Keys, key: &VerifyingKey, envelope: &Envelope<'_>) -> Issuers {
+        let vouches = |keys: &Keys| {
+            let current = keys.current();
+            let published = current.set().find(envelope.kid());
+            let same = published.filter(|other| other.thumbprint() == key.thumbprint());
+            // Its set may have changed since, and the key was good then.
+            std::ptr::eq(keys, source)
+                || (current.status().is_ready()
+                    && same.is_some_and(|same| envelope.check_signature(same).is_ok()))
+        };
+        let pins = |held: bool| {
+            let kept = self.keys.iter().filter(move |keys| vouches(keys) == held);
+            kept.filter_map(Keys::issuer).map(Into::into)
+        };
+        let pinned: Vec<Box<str>> = pins(true).collect();
+        let unpinned = |keys: &Keys| keys.issuer().is_none() && vouches(keys);
+        if self.keys.iter().any(unpinned) {
+            let not_own = |issuer: &Box<str>| !pinned.contains(issuer);
+            Issuers::AllBut(pins(false).filter(not_own).collect())
+        } else {
+            Issuers::OneOf(pinned.into())
+        }
+    }
 }
 
 impl fmt::Debug for TrustDomain {
@@ -387,7 +417,7 @@ impl Vouch for Signatures<'_> {
                     let vouched = Vouched {
                         key: *key.thumbprint().as_bytes(),
                         generation,
-                        issuer: keys.issuer().map(Into::into),
+                        issuers: domain.issuers_of(keys, key, &envelope),
                     };
                     return Ok((envelope.into_danger_unverified_payload(), vouched));
                 }
@@ -431,7 +461,7 @@ impl Vouch for Signed<'_> {
                 let vouched = Vouched {
                     key: *own.key().thumbprint().as_bytes(),
                     generation,
-                    issuer: keys.issuer().map(Into::into),
+                    issuers: domain.issuers_of(keys, own.key(), &envelope),
                 };
                 return Ok((envelope.into_danger_unverified_payload(), vouched));
             }

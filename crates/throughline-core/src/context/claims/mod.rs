@@ -12,7 +12,7 @@ use serde_json::Value;
 use self::wire::{Act, Audience, Claims, Date, Rctx, Text, WireAttribute, WireTask, WireValue};
 pub(super) use self::write::write;
 use super::draft::{check_shape, fits_name, is_trace_id};
-use super::{Context, Lifetime, RequestFacts};
+use super::{Context, Issuers, Lifetime, RequestFacts};
 use crate::attribute::{Attribute, AttributeValue, Attributes};
 use crate::authentication::Authentication;
 use crate::grant::{Constraint, DataGrant, DataScope, Grant, Scope, Task, is_name};
@@ -29,11 +29,11 @@ use crate::time::Timestamp;
 pub(crate) fn read(
     payload: &[u8],
     policy: &TokenPolicy,
-    pinned_issuer: Option<&str>,
+    issuers: &Issuers,
     now: Timestamp,
 ) -> Result<Context, Refusal> {
     let claims = parse(payload)?;
-    policy.check_issuer(claims.iss.as_deref(), pinned_issuer)?;
+    policy.check_issuer(claims.iss.as_deref(), issuers)?;
     let audience = claims.aud.as_ref().ok_or_else(|| missing("aud"))?;
     policy.check_audience(audience.single())?;
     policy.check_times(claims.times()?, now)?;

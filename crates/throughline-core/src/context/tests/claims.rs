@@ -62,13 +62,17 @@ fn every_required_claim_is_missed_by_its_name() {
 // failure: X8
 #[test]
 fn a_key_speaks_for_the_issuer_it_is_pinned_to_and_for_no_other() {
-    let read = |iss: Option<&str>, policy: &crate::hop::TokenPolicy, pinned| {
+    let read = |iss: Option<&str>, policy: &crate::hop::TokenPolicy, pinned: Option<&str>| {
+        let issuers = match pinned {
+            Some(pinned) => Issuers::OneOf([pinned.into()].into()),
+            None => Issuers::any(),
+        };
         let claims = match iss {
             Some(iss) => with(claims(), "/iss", json!(iss)),
             None => without(claims(), "/iss"),
         };
         let payload = claims.to_string();
-        named(read_claims(payload.as_bytes(), policy, pinned, NOW).map(|_| ()))
+        named(read_claims(payload.as_bytes(), policy, &issuers, NOW).map(|_| ()))
     };
     let other = "https://other.example";
     let any = policy();
@@ -93,6 +97,29 @@ fn a_key_speaks_for_the_issuer_it_is_pinned_to_and_for_no_other() {
     assert_eq!(read(Some(ISSUER), &demanding, Some(other)), untrusted);
 
     assert_eq!(read(None, &any, None), Ok(()));
+}
+
+// failure: X8
+#[test]
+fn a_key_speaks_for_each_of_several_names_or_for_all_that_nobody_else_is_pinned_to() {
+    let among = |iss: &str, issuers: &Issuers| {
+        let payload = with(claims(), "/iss", json!(iss)).to_string();
+        named(read_claims(payload.as_bytes(), &policy(), issuers, NOW).map(|_| ()))
+    };
+    let untrusted = refused(Reason::IssuerUntrusted, "iss");
+    let own = Issuers::OneOf(["a".into(), "b".into()].into());
+    let others = Issuers::AllBut(["a".into(), "b".into()].into());
+    for (iss, of_own, of_others) in [
+        ("a", Ok(()), untrusted.clone()),
+        ("b", Ok(()), untrusted.clone()),
+        ("c", untrusted.clone(), Ok(())),
+        ("", untrusted.clone(), Ok(())),
+        ("A", untrusted.clone(), Ok(())),
+    ] {
+        assert_eq!(among(iss, &own), of_own, "{iss}");
+        assert_eq!(among(iss, &others), of_others, "{iss}");
+    }
+    assert_eq!(among("a", &Issuers::OneOf([].into())), untrusted);
 }
 
 // failure: X7

@@ -5,7 +5,7 @@ use std::thread;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use throughline_core::context::Vouched;
+use throughline_core::context::{Issuers, Vouched};
 use throughline_core::hop::{self, TokenPolicy};
 use throughline_core::{Principal, TrustDomainName};
 
@@ -31,7 +31,7 @@ fn genuine(token: &str, tenant: &str, generation: u64, lives: u64) -> Arc<Genuin
         let vouched = Vouched {
             key: [0; 32],
             generation,
-            issuer: None,
+            issuers: Issuers::any(),
         };
         Ok((claims.clone().into_bytes(), vouched))
     };

@@ -21,6 +21,10 @@ fn pinned(signer: &Signer, issuer: &str) -> KeySource {
     KeySource::set(KeySet::from_keys([signer.public()]).unwrap()).for_issuer(issuer)
 }
 
+fn unpinned(signer: &Signer) -> KeySource {
+    KeySource::set(KeySet::from_keys([signer.public()]).unwrap())
+}
+
 fn two(first: KeySource, second: KeySource) -> TrustDomain {
     TrustDomain::new(DOMAIN)
         .unwrap()
@@ -79,6 +83,45 @@ fn one_key_of_two_issuers_vouches_for_neither_in_the_name_of_the_other() {
     let domain = two(pinned(&shared, A), pinned(&Signer::ed25519("2"), B));
     accepted(&domain, &by(&shared, A));
     refused(&domain, by(&shared, B), Reason::IssuerUntrusted);
+}
+
+#[test]
+fn a_key_that_is_pinned_to_nothing_does_not_vouch_for_who_is_pinned() {
+    let (free, a) = (Signer::ed25519("1"), Signer::ed25519("2"));
+    for domain in [
+        two(unpinned(&free), pinned(&a, A)),
+        two(pinned(&a, A), unpinned(&free)),
+    ] {
+        refused(&domain, by(&free, A), Reason::IssuerUntrusted);
+        accepted(&domain, &by(&free, B));
+        accepted(&domain, &free.token(&claims()));
+        accepted(&domain, &by(&a, A));
+        refused(&domain, by(&a, B), Reason::IssuerUntrusted);
+    }
+    // The same key, published by who is pinned too.
+    for domain in [
+        two(unpinned(&a), pinned(&a, A)),
+        two(pinned(&a, A), unpinned(&a)),
+    ] {
+        accepted(&domain, &by(&a, A));
+        accepted(&domain, &by(&a, B));
+        accepted(&domain, &a.token(&claims()));
+    }
+}
+
+#[test]
+fn one_key_published_under_two_names_vouches_for_both() {
+    let shared = Signer::ed25519("1");
+    for domain in [
+        two(pinned(&shared, A), pinned(&shared, B)),
+        two(pinned(&shared, B), pinned(&shared, A)),
+    ] {
+        accepted(&domain, &by(&shared, A));
+        accepted(&domain, &by(&shared, B));
+        let other = by(&shared, "https://c.internal");
+        refused(&domain, other, Reason::IssuerUntrusted);
+        refused(&domain, shared.token(&claims()), Reason::ClaimMissing);
+    }
 }
 
 /// A key set that a test changes, and how often it was fetched.
