@@ -217,12 +217,15 @@ impl TrustDomain {
     ///
     /// # Errors
     ///
-    /// A source could not be loaded. The domain stays usable and tries again by itself.
+    /// The first source that could not be loaded; the others were tried all the same. The domain
+    /// stays usable and tries again by itself.
     pub async fn load(&self) -> Result<(), KeysError> {
+        let mut outcome = Ok(());
         for keys in &*self.keys {
-            keys.load().await?;
+            let loaded = keys.load().await;
+            outcome = outcome.and(loaded);
         }
-        Ok(())
+        outcome
     }
 
     /// Whether every source has usable keys; for a readiness probe.

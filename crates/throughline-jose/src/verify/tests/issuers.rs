@@ -350,3 +350,18 @@ async fn what_no_key_can_mend_is_worth_no_wait() {
     let fixed = super::domain([&signer]);
     assert!(fixed.keys_wait(&Refusal::new(Reason::KeyUnknown)).is_none());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_is_down_keeps_no_other_from_being_loaded() {
+    let (a, b) = (Signer::ed25519("1"), Signer::ed25519("2"));
+    let down = Published::new([&a]);
+    down.break_down();
+    let up = Published::new([&b]);
+    let domain = two(down.source().for_issuer(A), up.source().for_issuer(B));
+    assert!(domain.load().await.is_err());
+    assert_eq!((down.fetches(), up.fetches()), (1, 1));
+    accepted(&domain, &by(&b, B));
+    down.set([&a]);
+    domain.load().await.unwrap();
+    accepted(&domain, &by(&a, A));
+}
