@@ -303,11 +303,15 @@ impl TrustDomain {
     }
 
     /// A wait that could turn `refusal` into an acceptance: for a key that was added since the last
-    /// fetch, or for the first key set. None where it could not, or where the cool-down of a source
-    /// forbids to ask.
+    /// fetch, or for the first key set. It is over at once where the key has come since the refusal.
+    /// None where it could not, or where the cool-down of a source forbids to ask.
     #[must_use]
     pub fn keys_wait(&self, refusal: &Refusal) -> Option<DomainKeysWait> {
         let waits: Vec<KeyWait> = if refusal.reason() == Reason::KeyUnknown {
+            if self.knows_now(refusal) {
+                // It came between the refusal and this question.
+                return Some(DomainKeysWait(Vec::new()));
+            }
             self.keys
                 .iter()
                 .filter_map(Keys::refresh_for_unknown)
@@ -329,6 +333,17 @@ impl TrustDomain {
             Vec::new()
         };
         (!waits.is_empty()).then_some(DomainKeysWait(waits))
+    }
+
+    /// Whether a set at hand holds the key that was unknown at the time of `refusal`.
+    fn knows_now(&self, refusal: &Refusal) -> bool {
+        let kid = said_unknown(refusal);
+        kid.is_some_and(|kid| {
+            self.keys.iter().any(|keys| {
+                let current = keys.current();
+                current.status().is_ready() && current.set().find(Some(kid)).is_some()
+            })
+        })
     }
 
     /// What the cache of verified tokens has counted.
@@ -394,6 +409,21 @@ impl fmt::Debug for TrustDomain {
     }
 }
 
+/// What a refusal says of a `kid` that no set knows.
+fn says_unknown(kid: Option<&str>) -> String {
+    let kid = kid.map_or("absent".into(), |kid| shown(kid.as_bytes()));
+    format!("kid is `{kid}`")
+}
+
+/// The `kid` of such a refusal, for one more look. One that is shown in part only is not found by
+/// it, and stays unknown for as long as a fetch may not start.
+fn said_unknown(refusal: &Refusal) -> Option<&str> {
+    refusal
+        .detail()?
+        .strip_prefix("kid is `")?
+        .strip_suffix('`')
+}
+
 /// Steps 3 and 4, as the seam of the core wants them.
 struct Signatures<'d>(&'d TrustDomain);
 
@@ -435,10 +465,7 @@ impl Vouch for Signatures<'_> {
         if let Some(refusal) = refused {
             return Err(refusal);
         }
-        let kid = envelope
-            .kid()
-            .map_or("absent".into(), |kid| shown(kid.as_bytes()));
-        Err(Refusal::new(Reason::KeyUnknown).because(format!("kid is `{kid}`")))
+        Err(Refusal::new(Reason::KeyUnknown).because(says_unknown(envelope.kid())))
     }
 }
 

@@ -365,3 +365,23 @@ async fn a_source_that_is_down_keeps_no_other_from_being_loaded() {
     domain.load().await.unwrap();
     accepted(&domain, &by(&a, A));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_lands_between_the_refusal_and_the_question_is_worth_another_look() {
+    let (old, new) = (Signer::ed25519("old"), Signer::ed25519("new"));
+    let published = Published::new([&old]);
+    let domain = with_source(published.source());
+    domain.load().await.unwrap();
+    let [late, made_up] = ["new", "made-up"].map(|kid| new.with_member("kid", json!(kid)));
+    let [refusal, unmended] =
+        [&late, &made_up].map(|token| domain.verify(token.as_bytes()).unwrap_err());
+    assert_eq!(refusal.reason(), Reason::KeyUnknown);
+
+    // Within the cool-down, which forbids to ask once more.
+    published.set([&old, &new]);
+    domain.load().await.unwrap();
+    assert!(wait(&domain, &refusal).await);
+    accepted(&domain, &late);
+    assert!(!wait(&domain, &unmended).await);
+    assert_eq!(published.fetches(), 2);
+}
