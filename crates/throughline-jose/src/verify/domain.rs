@@ -392,8 +392,7 @@ impl TrustDomain {
         let pinned: Vec<Box<str>> = pins(true).collect();
         let unpinned = |keys: &Keys| keys.issuer().is_none() && vouches(keys);
         if self.keys.iter().any(unpinned) {
-            let not_own = |issuer: &Box<str>| !pinned.contains(issuer);
-            Issuers::AllBut(pins(false).filter(not_own).collect())
+            Issuers::AllBut(pins(false).filter(|pin| !pinned.contains(pin)).collect())
         } else {
             Issuers::OneOf(pinned.into())
         }
