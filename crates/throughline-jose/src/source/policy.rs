@@ -41,6 +41,9 @@ impl RefreshPolicy {
     ///
     /// A fetch may bring a shorter age of its own (`Cache-Control: max-age`), which is followed
     /// down to the cool-down; a longer one is not, as it would keep a withdrawn key alive.
+    ///
+    /// More than half of the maximum age counts as half of it: refreshed only when it is too old
+    /// already, a set would make every token wait.
     pub fn with_refresh_after(mut self, age: Duration) -> Self {
         self.refresh_after = age;
         self
@@ -55,7 +58,8 @@ impl RefreshPolicy {
     }
 
     /// The least time from the start of one fetch to the start of the next. Default: 30 seconds.
-    /// It is also how long a new key may stay unknown after a fetch.
+    /// It is also how long a new key may stay unknown after a fetch. Keep it below half of the
+    /// maximum age, as no refresh starts earlier.
     pub fn with_cool_down(mut self, time: Duration) -> Self {
         self.cool_down = time;
         self
@@ -71,6 +75,12 @@ impl RefreshPolicy {
     pub fn with_wait_limit(mut self, time: Duration) -> Self {
         self.wait_limit = time;
         self
+    }
+
+    /// Whatever was said, and in which order: there is time for a refresh before the set is too
+    /// old.
+    pub(super) fn effective_refresh_after(&self) -> Duration {
+        self.refresh_after.min(self.max_age / 2)
     }
 }
 

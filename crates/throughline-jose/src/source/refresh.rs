@@ -345,7 +345,7 @@ impl Remote {
     /// A hint of the publisher can hasten a refresh, and never delay one: a withdrawn key would
     /// live longer.
     fn refresh_after(&self, hint: Option<Duration>) -> Duration {
-        let configured = self.refresh.refresh_after;
+        let configured = self.refresh.effective_refresh_after();
         hint.map_or(configured, |hint| {
             hint.max(self.refresh.cool_down).min(configured)
         })

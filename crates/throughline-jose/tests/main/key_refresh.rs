@@ -553,6 +553,36 @@ async fn the_publisher_can_hasten_a_refresh_and_not_delay_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_set_is_refreshed_before_it_is_too_old_whatever_the_policy_says() {
+    let max_age = Duration::from_secs(120);
+    for (stated, effective) in [
+        (Duration::from_secs(40), Duration::from_secs(40)),
+        (max_age, max_age / 2),
+        (REFRESH_AFTER, max_age / 2),
+    ] {
+        let forth = RefreshPolicy::new()
+            .with_refresh_after(stated)
+            .with_max_age(max_age);
+        let back = RefreshPolicy::new()
+            .with_max_age(max_age)
+            .with_refresh_after(stated);
+        for policy in [forth, back] {
+            let issuer = Issuer::publishing(&[A]);
+            let keys = issuer.source().with_refresh(policy).into_keys();
+            keys.load().await.unwrap();
+            advance(effective - Duration::from_millis(1)).await;
+            assert!(keys.status().is_ready());
+            settle().await;
+            assert_eq!(issuer.fetches(), 1, "{stated:?}");
+            advance(Duration::from_millis(1)).await;
+            assert!(keys.status().is_ready());
+            settle().await;
+            assert_eq!(issuer.fetches(), 2, "{stated:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_limits_of_a_policy_reach_the_fetch_and_hold_behind_it() {
     let document = set_of(&[A]);
     for (cap, ready) in [(document.len(), true), (document.len() - 1, false)] {
