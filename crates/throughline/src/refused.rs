@@ -62,7 +62,7 @@ impl fmt::Debug for RefusalId {
 /// }
 /// ```
 ///
-/// A gRPC request is answered in gRPC's form: HTTP 200 with `grpc-status`, the client's sentence as
+/// A gRPC or gRPC-Web request is answered in gRPC's form: HTTP 200 with `grpc-status`, the client's sentence as
 /// `grpc-message`, and the metadata `throughline-reason` and `throughline-refusal-id`.
 ///
 /// Nothing in it names a tenant, a subject, a key, an issuer or a policy.
@@ -145,7 +145,8 @@ impl Refused {
     #[must_use]
     pub fn to_response(&self) -> Response<Bytes> {
         let mut response = match self.0.protocol {
-            Protocol::Grpc => self.to_status(),
+            Protocol::Grpc => self.to_status("application/grpc"),
+            Protocol::GrpcWeb => self.to_status("application/grpc-web+proto"),
             Protocol::Http => self.to_problem(),
         };
         response.extensions_mut().insert(self.clone());
@@ -153,12 +154,12 @@ impl Refused {
     }
 
     /// "Trailers-Only" of the gRPC specification: the status stands in the header fields.
-    fn to_status(&self) -> Response<Bytes> {
+    fn to_status(&self, content_type: &'static str) -> Response<Bytes> {
         let reason = self.reason();
         let mut response = Response::new(Bytes::new());
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-        // It looks like an answer of 200 to a cache.
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        // It is a success to HTTP, which some cache might keep.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(
             "grpc-status",
@@ -295,11 +296,16 @@ mod tests {
 
     #[test]
     fn a_grpc_request_is_refused_with_a_status_and_says_as_little() {
-        for (reason, position) in both() {
-            let refused = refused(reason, position).over(Protocol::Grpc);
+        let grpc = (Protocol::Grpc, "application/grpc");
+        let web = (Protocol::GrpcWeb, "application/grpc-web+proto");
+        let all = both().flat_map(|what| [(what, grpc), (what, web)]);
+        for ((reason, position), (protocol, content_type)) in all {
+            let refused = refused(reason, position).over(protocol);
             let response = refused.to_response();
             assert_eq!(response.status(), 200, "{reason}");
             let text = |name: &str| response.headers()[name].to_str().unwrap();
+            assert_eq!(text("content-type"), content_type);
+            assert_eq!(text("cache-control"), "no-store");
             assert_eq!(text("grpc-status"), reason.grpc_code().number().to_string());
             assert_eq!(text("grpc-message"), reason.client_text());
             assert!(
@@ -310,7 +316,6 @@ mod tests {
             assert_eq!(text("throughline-reason"), reason.code());
             assert_eq!(text("throughline-refusal-id"), refused.id().to_string());
             assert!(response.body().is_empty());
-            assert_eq!(text("cache-control"), "no-store");
             let all = format!("{:?}", response.headers());
             assert!(SECRETS.iter().all(|secret| !all.contains(secret)), "{all}");
         }

@@ -79,7 +79,7 @@ pub(super) fn decide_finally<B>(
 
 /// Carries a decision out: strips, installs, and tells the observer.
 fn settle<B>(config: &Config, decision: Decision, request: &mut Request<B>) -> Result<(), Refused> {
-    let protocol = Protocol::of(request.headers());
+    let protocol = Protocol::of_request(request);
     let outcome = match decision {
         Decision::Admit(admitted) => {
             config.observe.observe(&Event::Accepted(&admitted));

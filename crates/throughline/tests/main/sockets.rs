@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::routing::any;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -523,9 +523,14 @@ async fn a_trailer_of_http2_is_no_field() {
 async fn a_refusal_of_grpc_ends_with_its_head_and_another_has_its_body() {
     let (address, handler) = serve().await;
     let mut sender = h2(address).await;
-    for (content_type, is_grpc) in [("application/grpc", true), ("application/json", false)] {
+    for (method, content_type, is_grpc) in [
+        (Method::POST, "application/grpc", true),
+        (Method::POST, "application/grpc-web+proto", true),
+        (Method::GET, "application/grpc", false),
+        (Method::POST, "application/json", false),
+    ] {
         let mut sent = request("http://acme.tenants.example/orders", "", &[]);
-        *sent.method_mut() = http::Method::POST;
+        *sent.method_mut() = method;
         add(&mut sent, "content-type", content_type.as_bytes());
         let sent = sent.map(|_| Frames::new().boxed());
         let response = sender.send_request(sent).await.unwrap();
