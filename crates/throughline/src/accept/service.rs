@@ -15,6 +15,7 @@ use super::decide::{Decision, decide, waits_for_keys};
 use super::future::ResponseFuture;
 use super::layer::Config;
 use crate::body::ResponseBody;
+use crate::carry::drop_given;
 use crate::context::{Installed, Outcome};
 use crate::observe::Event;
 use crate::protocol::Protocol;
@@ -114,6 +115,8 @@ fn settle<B>(config: &Config, decision: Decision, request: &mut Request<B>) -> R
         // `insert` would panic in a map that is full.
         let _ = request.headers_mut().try_insert(field, value);
     }
+    // Of a caller in this process: what the handler sends is its own.
+    drop_given(request.extensions_mut());
     request.extensions_mut().insert(Installed {
         outcome,
         position: config.position,

@@ -62,6 +62,7 @@ mod write;
 pub use self::destination::Destinations;
 pub use self::error::CarryError;
 pub use self::layer::{CarryBuilder, CarryLayer};
+pub(crate) use self::outgoing::drop_given;
 pub use self::outgoing::{Carried, InContext, Narrowed, Narrowing, NarrowingError, set_context};
 pub use self::service::Carry;
 

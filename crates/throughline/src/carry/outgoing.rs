@@ -69,6 +69,11 @@ pub fn set_context(extensions: &mut Extensions, context: &impl Carried) {
     extensions.insert(context.outgoing());
 }
 
+/// Takes out what [`set_context`] put there.
+pub(crate) fn drop_given(extensions: &mut Extensions) {
+    extensions.remove::<Outgoing>();
+}
+
 impl Carried for TenantContext {
     fn outgoing(&self) -> Outgoing {
         Outgoing::Admitted(self.admitted().clone())

@@ -87,6 +87,7 @@ fn prepare<B>(
     now: Timestamp,
 ) -> Result<Prepared, Refusal> {
     let given = request.extensions_mut().remove::<Outgoing>();
+    let is_given = given.is_some();
     let outgoing = given.or_else(|| {
         admitted(request.extensions())
             .ok()
@@ -101,6 +102,10 @@ fn prepare<B>(
         ));
     }
     if !config.destinations.contains(request.uri()) {
+        // A layer behind this one may know the destination, and would else send another context.
+        if let Some(given) = outgoing.as_ref().filter(|_| is_given) {
+            request.extensions_mut().insert(given.clone());
+        }
         let promised = promised(outgoing, request.extensions());
         strip_message(config, promised.copies(), request.headers_mut());
         return Ok(Prepared::Ready(promised));

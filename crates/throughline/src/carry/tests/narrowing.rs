@@ -231,3 +231,49 @@ async fn a_parent_of_another_domain_gives_nothing() {
     let text = error.unwrap_err().to_string();
     assert!(text.starts_with("context was not narrowed: "), "{text}");
 }
+
+#[tokio::test]
+async fn an_inner_layer_sends_what_an_outer_one_for_other_hosts_was_given() {
+    let world = World::new();
+    let cx = world.context("acme");
+    let tokens = embedded(&world, ActorKind::Service);
+    let narrowed = cx.narrow().scope("documents.read").request(&tokens);
+    let narrowed = narrowed.await.unwrap();
+    let outer = CarryLayer::builder(["ledger.internal"])
+        .with_clock(world.clock.clone())
+        .with_observe(())
+        .build()
+        .unwrap();
+    let inner = builder(&world).build().unwrap();
+    let client = Client::default();
+    let stacked = outer.layer(tower::util::MapResponse::new(
+        inner.layer(client.clone()),
+        |response: Response<ResponseBody<()>>| response.map(drop),
+    ));
+    // The request has the extensions of the one that is served, as a proxy's has.
+    let mut sent = request(INSIDE, &[]);
+    *sent.extensions_mut() = world.accepted(str::from_utf8(cx.admitted().token()).unwrap());
+    stacked.clone().oneshot(sent.clone()).await.unwrap();
+    assert_eq!(client.last()["txn-token"], **cx.admitted().token());
+    let sent = sent.in_context(&narrowed);
+    stacked.oneshot(sent).await.unwrap();
+    assert_eq!(client.last()["txn-token"], **narrowed.token());
+}
+
+#[tokio::test]
+async fn what_a_call_was_given_does_not_outlive_its_acceptance() {
+    let world = World::new();
+    let (acme, globex) = (world.context("acme"), world.context("globex"));
+    // A client in the same process, whose extensions reach the server.
+    let request = Request::get("/")
+        .header("txn-token", &**acme.admitted().token())
+        .body(())
+        .unwrap();
+    let client = Client::default();
+    for request in [request.clone(), request.in_context(&globex)] {
+        let mut sent = super::request(INSIDE, &[]);
+        *sent.extensions_mut() = world.accepted_as(request);
+        send(builder(&world), &client, sent).await.unwrap();
+        assert_eq!(client.last()["txn-token"], **acme.admitted().token());
+    }
+}
