@@ -20,8 +20,8 @@ use tower_service::Service;
 use super::buffered::BufferedBody;
 use super::decide::check_body;
 use super::layer::Config;
+use super::service::refuse;
 use crate::body::ResponseBody;
-use crate::context::position;
 use crate::observe::Event;
 use crate::refused::Refused;
 
@@ -219,7 +219,7 @@ impl<S> Pending<S> {
         match checked {
             Ok(body) => Ok((service, Request::from_parts(parts, body))),
             Err(refusal) => {
-                let refused = Refused::new(refusal, position(&parts.extensions));
+                let refused = refuse(refusal, &parts.extensions);
                 config.observe.observe(&Event::Refused {
                     refused: &refused,
                     verified: None,

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Extensions, Request, Response};
 use http_body::Body;
+use throughline_core::Refusal;
 use tower_service::Service;
 
 use super::buffered::BufferedBody;
@@ -16,7 +17,7 @@ use super::decide::check_head;
 use super::future::ResponseFuture;
 use super::layer::Config;
 use crate::body::ResponseBody;
-use crate::context::{admitted, position};
+use crate::context::{admitted, position, protocol};
 use crate::observe::Event;
 use crate::refused::Refused;
 
@@ -54,7 +55,7 @@ where
         let context = admitted(request.extensions()).cloned();
         let head = context.and_then(|context| {
             check_head(request.headers())
-                .map_err(|refusal| Refused::new(refusal, position(request.extensions())))?;
+                .map_err(|refusal| refuse(refusal, request.extensions()))?;
             Ok(context)
         });
         match head {
@@ -74,6 +75,11 @@ where
             }
         }
     }
+}
+
+/// In the place and the protocol that the `Accept` in front found.
+pub(super) fn refuse(refusal: Refusal, extensions: &Extensions) -> Refused {
+    Refused::new(refusal, position(extensions)).over(protocol(extensions))
 }
 
 impl<S: fmt::Debug> fmt::Debug for BodyWitness<S> {

@@ -466,3 +466,35 @@ async fn a_buffered_body_knows_its_size_and_its_end() {
         "trailers are still to come"
     );
 }
+
+#[tokio::test]
+async fn a_request_of_grpc_is_refused_in_the_form_of_grpc() {
+    let handler = Handler::default();
+    for (front, app) in stack(by_field()).fronts(&handler) {
+        for (content_type, is_grpc) in [("application/grpc", true), ("text/plain", false)] {
+            // Refused by its head, and by its body.
+            for coding in ["gzip", "identity"] {
+                let mut sent = Request::post("/orders").body(Body::from(GOOD)).unwrap();
+                add(&mut sent, "txn-token", token("acme").as_bytes());
+                add(&mut sent, "content-type", content_type.as_bytes());
+                add(&mut sent, "content-encoding", coding.as_bytes());
+                let answer = send_body(app.clone(), sent).await;
+                let what = format!("{front} {content_type} {coding}: {answer:?}");
+                assert_eq!(
+                    answer.refused.as_ref().map(|r| r.reason()),
+                    Some(Reason::ContextMalformed),
+                    "{what}"
+                );
+                assert_eq!(
+                    answer.headers.contains_key("grpc-status"),
+                    is_grpc,
+                    "{what}"
+                );
+                assert_eq!(answer.text.is_empty(), is_grpc, "{what}");
+            }
+        }
+    }
+    assert_eq!(handler.runs(), 0);
+    let served = send_body(stack(by_field()).bare(&handler), posting(GOOD)).await;
+    assert_eq!(served.status, StatusCode::OK);
+}
