@@ -12,7 +12,7 @@ use throughline_core::{Admitted, Context, Place, Reason, Refusal, Tenant};
 
 use crate::observe::{DefaultObserve, Event, Observe};
 use crate::protocol::Protocol;
-use crate::refused::Refused;
+use crate::refused::{RefusalId, Refused};
 
 /// What `Accept` put into a request's extensions: one value, so that handler, extractor and the
 /// layers behind agree.
@@ -49,6 +49,14 @@ impl Installed {
             )
             .over(self.protocol)),
             Outcome::Reported { refused, .. } => Err(refused.clone()),
+        }
+    }
+
+    /// The refusal that the observer was told of already.
+    fn reported(&self) -> Option<RefusalId> {
+        match &self.outcome {
+            Outcome::Reported { refused, .. } => Some(refused.id()),
+            Outcome::Admitted(_) | Outcome::Anonymous => None,
         }
     }
 }
@@ -191,14 +199,14 @@ pub(crate) fn protocol(extensions: &Extensions) -> Protocol {
 
 /// Tells the observer of the `Accept` in front of a refusal that was made behind it, so that the log
 /// explains its id too. The extractors for axum and tonic do so; call it where you answer with a
-/// [`Refused`] of your own. What `Accept` reported was told then.
+/// [`Refused`] of your own. The very refusal that was reported was told then.
 pub fn tell(extensions: &Extensions, refused: &Refused) {
     let event = Event::Refused {
         refused,
         verified: None,
     };
     match extensions.get::<Installed>() {
-        Some(installed) if matches!(installed.outcome, Outcome::Reported { .. }) => {}
+        Some(installed) if installed.reported() == Some(refused.id()) => {}
         Some(installed) => installed.observe.observe(&event),
         None => DefaultObserve.observe(&event),
     }
@@ -230,6 +238,40 @@ mod tests {
         assert_eq!(refused.reason(), Reason::TenantMismatch);
         let absent = acme.agree(&rule, &Sighting::Absent).unwrap_err();
         assert_eq!(absent.reason(), Reason::WitnessMissing);
+    }
+
+    #[test]
+    fn what_was_reported_is_not_told_again_and_another_refusal_is() {
+        use std::sync::Mutex;
+
+        use crate::{AcceptLayer, Mode, Rule, Witness};
+
+        let world = World::new();
+        let told: Arc<Mutex<Vec<String>>> = Arc::default();
+        let log = Arc::clone(&told);
+        let observe = move |event: &Event<'_>| {
+            if let Event::Refused { refused, .. } | Event::Reported { refused, .. } = event {
+                log.lock().unwrap().push(refused.id().to_string());
+            }
+        };
+        let accept = AcceptLayer::builder(world.domain.clone())
+            .add_witness(Witness::header("x-seen").unwrap())
+            .with_mode(Rule::Witnesses, Mode::Report)
+            .with_observe(observe)
+            .build()
+            .unwrap();
+        let token = world.issuer.mint(world.draft("acme")).unwrap();
+        let request = Request::get("/")
+            .header("txn-token", token)
+            .header("x-seen", "globex");
+        let extensions = World::accepted_by(&accept, request.body(()).unwrap());
+        let reported = TenantContext::of(&extensions).unwrap_err();
+        tell(&extensions, &reported);
+        assert_eq!(*told.lock().unwrap(), [reported.id().to_string()]);
+        let own = Refused::new(Reason::TenantMismatch.into(), Position::Inside);
+        tell(&extensions, &own);
+        let ids = [reported.id().to_string(), own.id().to_string()];
+        assert_eq!(*told.lock().unwrap(), ids);
     }
 
     #[test]
