@@ -48,8 +48,8 @@ pub(super) fn check_body(
 
 /// What is at a JSON Pointer (RFC 6901).
 ///
-/// A member whose name differs in case only is the same one to some parsers, so beside or instead
-/// of the named one it is ambiguous, at each step of the way.
+/// A member whose name differs in case only, or in `_` and `-`, is the same one to some parsers, so
+/// beside or instead of the named one it is ambiguous, at each step of the way.
 pub(super) fn see<'d>(document: &'d Value, pointer: &str) -> Sighting<'d> {
     let mut here = document;
     for step in pointer.split('/').skip(1) {
@@ -79,7 +79,19 @@ pub(super) fn see<'d>(document: &'d Value, pointer: &str) -> Sighting<'d> {
 }
 
 fn is_alike(name: &str, step: &str) -> bool {
-    name.eq_ignore_ascii_case(step)
+    folded(name).eq(folded(step))
+}
+
+/// Go's `encoding/json` folds the long s and the Kelvin sign too, and its second version can be told
+/// to pass over `_` and `-`.
+fn folded(name: &str) -> impl Iterator<Item = char> {
+    name.chars()
+        .filter(|c| !matches!(c, '_' | '-'))
+        .map(|c| match c {
+            '\u{17f}' => 's',
+            '\u{212a}' => 'k',
+            other => other.to_ascii_lowercase(),
+        })
 }
 
 /// The document; none where the body is empty.

@@ -61,6 +61,26 @@ fn a_member_that_differs_in_case_is_ambiguous_on_the_whole_way() {
         let seen = see(&document, "/order/tenant");
         assert_eq!(seen, Sighting::Ambiguous, "{document}");
     }
+    // As Go folds, and as parsers fold that take one convention of names for another.
+    for name in [
+        "tenant\u{17f}_\u{212a}ey",
+        "tenants-key",
+        "TenantsKey",
+        "tenants__key",
+    ] {
+        for document in [
+            json!({"tenants_key": "acme", name: "globex"}),
+            json!({name: "acme"}),
+        ] {
+            let seen = see(&document, "/tenants_key");
+            assert_eq!(seen, Sighting::Ambiguous, "{document}");
+        }
+    }
+    for name in ["tenant_key", "tenants_key_id", "tenants.key", "ténants_key"] {
+        let document = json!({"tenants_key": "acme", name: "globex"});
+        let seen = see(&document, "/tenants_key");
+        assert_eq!(seen, Sighting::Value("acme".into()), "{document}");
+    }
     let elsewhere = json!({"order": {"tenant": "acme"}, "Other": 1, "OTHER": 2});
     let seen = see(&elsewhere, "/order/tenant");
     assert_eq!(seen, Sighting::Value("acme".into()));
