@@ -147,7 +147,8 @@ pub(super) const ATTACKS: [Attack; 9] = [
                 let server = KeyServer::publishing(&[&one]).await?;
                 let named = |alias: &str, name: &str| -> Result<_, Failure> {
                     let issuer = server.issuer(alias, "acme", nimble())?;
-                    Ok(issuer.named(name))
+                    // What is looked at is the names alone.
+                    Ok(issuer.named(name).danger_open_to_every_tenant())
                 };
                 let built = |first: &str, second: &str| -> Result<bool, Failure> {
                     let issuers = [
