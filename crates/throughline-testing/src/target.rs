@@ -321,7 +321,8 @@ impl Target {
             | Need::KeyServer
             | Need::OtherToken
             | Need::PublicKeys
-            | Need::SigningKey => false,
+            | Need::SigningKey
+            | Need::TokenPart => false,
         }
     }
 }

@@ -147,6 +147,9 @@ impl Probed {
             return Some("no attack applies, so nothing was tried".into());
         }
         let open: Vec<_> = self.report.outcomes().filter(|o| self.is_open(o)).collect();
+        if open.is_empty() && counts.accepted + counts.held + counts.neutralised == 0 {
+            return Some("no attack could be sent, so nothing was judged".into());
+        }
         let first = open.first()?;
         let first = format!("{}, {}", first.id(), first.verdict());
         Some(match open.len() {

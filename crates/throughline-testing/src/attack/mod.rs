@@ -223,13 +223,15 @@ pub enum Need {
     SigningKey,
     /// The honest request names its tenant in a header.
     TenantHeader,
+    /// The part of the token that the attack changes, which not every token has.
+    TokenPart,
     /// The token is a transaction token of Throughline's shape in its own header.
     TransactionToken,
 }
 
 impl Need {
     /// Every need.
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::BaggageTenant,
         Self::BodyTenant,
         Self::Bearer,
@@ -245,6 +247,7 @@ impl Need {
         Self::QueryTenant,
         Self::SigningKey,
         Self::TenantHeader,
+        Self::TokenPart,
         Self::TransactionToken,
     ];
 
@@ -267,6 +270,7 @@ impl Need {
             Self::QueryTenant => "query_tenant",
             Self::SigningKey => "signing_key",
             Self::TenantHeader => "tenant_header",
+            Self::TokenPart => "token_part",
             Self::TransactionToken => "transaction_token",
         }
     }

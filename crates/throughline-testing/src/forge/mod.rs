@@ -205,6 +205,16 @@ pub enum ForgeError {
     TooShort,
 }
 
+impl ForgeError {
+    /// Whether the honest token lacks what was to be changed, so that there is no such attack.
+    pub(crate) fn is_for_want_of_a_part(&self) -> bool {
+        match self {
+            Self::NoPlace(_) | Self::NoSpareBits | Self::TooShort => true,
+            Self::NoAttackerKey | Self::NoPublicKey | Self::NoTrustedKey | Self::NotJws => false,
+        }
+    }
+}
+
 impl fmt::Display for ForgeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

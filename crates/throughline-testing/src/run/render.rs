@@ -6,7 +6,7 @@ use http::{HeaderMap, Method, Request, Uri};
 
 use super::exchange::Outgoing;
 use crate::attack::{Credential, Fill, Step, Text};
-use crate::forge::{self, Material};
+use crate::forge::{self, ForgeError, Material};
 use crate::target::{Body, Target};
 
 /// A request before it is one: every part as bytes, as an attack may make it anything.
@@ -28,6 +28,43 @@ pub(super) struct Rendered {
     pub(super) token: Option<Vec<u8>>,
 }
 
+/// Why there is no such request.
+pub(super) struct Unsent {
+    pub(super) why: String,
+    /// Whether the honest token lacks what was to be changed.
+    pub(super) lacks_part: bool,
+}
+
+impl From<ForgeError> for Unsent {
+    fn from(error: ForgeError) -> Self {
+        Self {
+            why: error.to_string(),
+            lacks_part: error.is_for_want_of_a_part(),
+        }
+    }
+}
+
+impl From<String> for Unsent {
+    fn from(why: String) -> Self {
+        Self {
+            why,
+            lacks_part: false,
+        }
+    }
+}
+
+impl From<&str> for Unsent {
+    fn from(why: &str) -> Self {
+        why.to_owned().into()
+    }
+}
+
+impl From<Unsent> for String {
+    fn from(unsent: Unsent) -> Self {
+        unsent.why
+    }
+}
+
 /// The honest request of `target` under `steps`.
 ///
 /// # Errors
@@ -37,7 +74,7 @@ pub(super) fn render(
     target: &Target,
     steps: &[Step],
     material: &Material<'_>,
-) -> Result<Rendered, String> {
+) -> Result<Rendered, Unsent> {
     let mut draft = Draft::honest(target, material.fill);
     for step in steps {
         draft.step(step, target, material)?;
@@ -86,7 +123,7 @@ impl Draft {
         step: &Step,
         target: &Target,
         material: &Material<'_>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Unsent> {
         let fill = material.fill;
         match step {
             Step::Body(text) => self.body = text.fill(fill).into(),
@@ -139,12 +176,12 @@ impl Draft {
         credential: &Credential,
         target: &Target,
         material: &Material<'_>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Unsent> {
         let fill = material.fill;
         let token = match credential {
             Credential::Forge(how) => {
                 let token = forge::forge(how, material);
-                Some(token.map_err(|error| error.to_string())?)
+                Some(token?)
             }
             Credential::None => None,
             Credential::Other => Some(fill.other.token.clone().into_bytes()),
@@ -168,7 +205,7 @@ impl Draft {
         self.lines.insert(at, (name, value));
     }
 
-    fn finish(self) -> Result<Rendered, String> {
+    fn finish(self) -> Result<Rendered, Unsent> {
         let target = match &self.query {
             Some(query) => [&self.path, &b"?"[..], query].concat(),
             None => self.path,

@@ -6,7 +6,7 @@ use super::exchange::{Answer, Outgoing};
 use super::fill::fill;
 use super::many::{abandoned, together};
 use super::plan::Plan;
-use super::render::{Rendered, render};
+use super::render::{Rendered, Unsent, render};
 use super::sender::Sender;
 use super::shot::{Counting, Honest, Kit, Shot, fresh_nonce, is_request};
 use super::twin::{Pair, served};
@@ -227,7 +227,7 @@ impl<'c> Run<'c> {
         fill: &Fill,
         sender: &Counting<'_, S>,
         kit: &Kit,
-    ) -> Result<Vec<Shot>, String> {
+    ) -> Result<Vec<Shot>, Unsent> {
         // Tokens are forged in the world as it was: an attacker has them before.
         let rendered = self.render(variant.steps(), fill, kit)?;
         let mirrored = fill.mirrored();
@@ -329,7 +329,7 @@ impl<'c> Run<'c> {
         steps: &[Step],
         fill: &Fill,
         kit: &Kit,
-    ) -> Result<Rendered, String> {
+    ) -> Result<Rendered, Unsent> {
         let mut material = Material::new(fill, &kit.attacker);
         material.trusted = kit.trusted.as_ref();
         material.public_keys = kit.public_keys.as_deref();

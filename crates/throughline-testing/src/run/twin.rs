@@ -52,7 +52,8 @@ impl Run<'_> {
             let why = format!("the {whose} twin was not served: {why}");
             Box::new(Outcome::new(attack, Verdict::NotRun { why }))
         };
-        let asked = self.render(attack.twin(), fill, kit).map_err(not_run)?;
+        let asked = self.render(attack.twin(), fill, kit);
+        let asked = asked.map_err(|unsent| not_run(unsent.why))?;
         let asked = asked.outgoing;
         let answer = sender.send(asked.clone()).await;
         // Somebody else's data in answer to an honest request is the worst there is.

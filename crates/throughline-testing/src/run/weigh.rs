@@ -1,10 +1,11 @@
 //! From answers to an outcome: each variant is judged, and the worst decides.
 
 use super::exchange::{Answer, Failure, Outgoing};
+use super::render::Unsent;
 use super::runner::Run;
 use super::shot::{Kit, Shot, says, says_in_token};
 use super::twin::{Pair, served};
-use crate::attack::{Attack, Expect, Fill};
+use crate::attack::{Attack, Expect, Fill, Need};
 use crate::judge::{Case, Doubt, How, Verdict, told_apart};
 use crate::report::{Exchange, Outcome, Redact};
 
@@ -29,7 +30,7 @@ impl Run<'_> {
         kit: &Kit,
         fill: &Fill,
         pair: &Pair,
-        (shots, mut unsent): (Vec<Shot>, Vec<String>),
+        (shots, mut unsent): (Vec<Shot>, Vec<Unsent>),
     ) -> Outcome {
         let redact = Redact::new(fill);
         let exchange = |shot: &Shot| Exchange::of(&redact, &shot.outgoing, shot.answer.as_ref());
@@ -37,7 +38,7 @@ impl Run<'_> {
         for shot in &shots {
             // What this client cannot write speaks neither for the service nor against it.
             if let Err(Failure::Unsendable(why)) = &shot.answer {
-                unsent.push(why.clone());
+                unsent.push(why.clone().into());
             } else {
                 let verdict = self.judge(attack, kit, fill, pair, shot);
                 worst.keep(verdict, Some(exchange(shot)));
@@ -59,11 +60,7 @@ impl Run<'_> {
             }
         }
         let skipped = unsent.len();
-        let (verdict, exchange) = worst.0.unwrap_or_else(|| {
-            let why = unsent.into_iter().next();
-            let why = why.unwrap_or_else(|| "it has no request".into());
-            (Verdict::NotRun { why }, None)
-        });
+        let (verdict, exchange) = worst.0.unwrap_or_else(|| (nothing_sent(unsent), None));
         let outcome = Outcome::new(attack, verdict)
             .with_unsent(skipped)
             .with_twin(Exchange::of(&redact, &pair.own.asked, Ok(&pair.own.first)));
@@ -118,6 +115,17 @@ impl Run<'_> {
         let says = says(outgoing, other) || !is_served && says_in_token(outgoing, other);
         (Some(own), (!says).then_some(other))
     }
+}
+
+/// The verdict where no request of an attack could be sent.
+fn nothing_sent(unsent: Vec<Unsent>) -> Verdict {
+    if !unsent.is_empty() && unsent.iter().all(|unsent| unsent.lacks_part) {
+        let needs = vec![Need::TokenPart];
+        return Verdict::NotApplicable { needs };
+    }
+    let why = unsent.into_iter().map(|unsent| unsent.why).next();
+    let why = why.unwrap_or_else(|| "it has no request".into());
+    Verdict::NotRun { why }
 }
 
 /// Whether two refusals tell an outsider more than the requests said.

@@ -105,6 +105,8 @@ impl World {
                 | Need::Projection
                 | Need::QueryTenant
                 | Need::TenantHeader
+                // Seen when a token is forged from it.
+                | Need::TokenPart
                 | Need::TransactionToken,
                 _,
             ) => false,

@@ -21,8 +21,12 @@ const NAMES: [&str; 3] = [
 
 const ITEMS: [(&str, &str); 2] = [("acme", "anvil-7731"), ("globex", "lever-4402")];
 
-/// A service whose every request goes to the next of so many instances.
-fn balanced(instances: usize) -> (SocketAddr, tokio::runtime::Runtime) {
+/// A service whose every request goes to the next of so many instances, and that knows these
+/// tokens and no other.
+pub(super) fn balanced(
+    instances: usize,
+    token: fn(&str) -> String,
+) -> (SocketAddr, tokio::runtime::Runtime) {
     let count = Arc::new(AtomicUsize::new(0));
     let serve = move |request: Request| {
         let n = count.fetch_add(1, Ordering::SeqCst) % instances;
@@ -52,7 +56,7 @@ fn balanced(instances: usize) -> (SocketAddr, tokio::runtime::Runtime) {
 #[test]
 fn the_names_of_instances_are_nobodys_data() {
     for instances in 1..=NAMES.len() {
-        let (address, _runtime) = balanced(instances);
+        let (address, _runtime) = balanced(instances, token);
         let (own, other) = (token("acme"), token("globex"));
         let probe = Probe::new(address, "/t/acme/orders", own, other);
         let names = ["--tenant", "acme", "--other-tenant", "globex"];

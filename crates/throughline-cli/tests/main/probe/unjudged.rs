@@ -1,6 +1,10 @@
 //! Services that cannot be judged: the probe says why, and ends.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 use super::broken::{ALL, Broken, Service, token};
+use super::instances::balanced;
 use super::{Probe, ids};
 
 fn probe(service: &Service) -> Probe {
@@ -129,4 +133,37 @@ fn a_run_that_comes_to_its_limit_says_what_it_did_not_try() {
     assert!(!ids(&report, "refused").is_empty());
     let why = report["unjudged"].as_str().unwrap();
     assert!(why.contains("`--max`"), "{why}");
+}
+
+/// A token as some issuers sign them: without a key id, and with a signature whose length in base64
+/// leaves no bits over.
+fn short_headed(tenant: &str) -> String {
+    let claims = URL_SAFE_NO_PAD.encode(format!(r#"{{"sub":"ada","tenant":"{tenant}"}}"#));
+    let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"ES384"}"#);
+    let signature = [tenant.as_bytes()[0]; 96];
+    format!("{header}.{claims}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+#[test]
+fn what_a_token_has_no_part_for_is_no_gap() {
+    let (address, _runtime) = balanced(1, short_headed);
+    let probe = || {
+        let (own, other) = (short_headed("acme"), short_headed("globex"));
+        Probe::new(address, "/t/acme/orders", own, other)
+    };
+    let (status, report) = probe().report();
+    assert_eq!(
+        status,
+        0,
+        "{:?} {}",
+        ids(&report, "accepted"),
+        report["unjudged"]
+    );
+    let absent = ids(&report, "not applicable");
+    for id in ["signatures/no-key-id", "tokens/spare-bits"] {
+        assert!(absent.contains(&id), "{absent:?}");
+    }
+    // But where nothing else was tried, nothing is known.
+    let (status, report) = probe().flags(&["--only", "tokens/spare-bits"]).report();
+    assert_eq!(status, 3, "{report:#}");
 }
