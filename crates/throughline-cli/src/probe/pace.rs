@@ -96,13 +96,28 @@ impl Pace {
         Ok(())
     }
 
+    /// Waits for the turns of so many requests, which then go at the same time: not one goes before
+    /// the last one's turn, so the rate of the whole run is kept.
+    pub(super) async fn admit_together(&self, requests: u64) -> Result<(), Stopped> {
+        let turn = self.reserve_many(requests)?;
+        tokio::time::sleep_until(turn).await;
+        Ok(())
+    }
+
     fn reserve(&self) -> Result<Instant, Stopped> {
+        self.reserve_many(1)
+    }
+
+    /// The turn of the last one.
+    fn reserve_many(&self, requests: u64) -> Result<Instant, Stopped> {
         let mut state = self.lock();
         if let Some(stopped) = state.stopped {
             return Err(stopped);
         }
-        let turn = state.next.max(Instant::now());
-        let stopped = if state.sent >= self.limits.requests {
+        let before = u32::try_from(requests.saturating_sub(1)).unwrap_or(u32::MAX);
+        let wait = self.limits.rate.interval().saturating_mul(before);
+        let turn = state.next.max(Instant::now()) + wait;
+        let stopped = if state.sent.saturating_add(requests) > self.limits.requests {
             Some(Stopped::Requests)
         } else if turn > state.begun + self.limits.time {
             Some(Stopped::Deadline)
@@ -114,7 +129,7 @@ impl Pace {
             return Err(stopped);
         }
         state.next = turn + self.limits.rate.interval();
-        state.sent += 1;
+        state.sent += requests;
         Ok(turn)
     }
 
@@ -213,6 +228,19 @@ mod tests {
         let achieved = pace.achieved();
         assert_eq!(achieved.requests, 21);
         assert_eq!(achieved.rate(), 10.5);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn requests_that_go_together_wait_for_the_last_ones_turn() {
+        let pace = pace("10/s", 22, 60);
+        let start = Instant::now();
+        pace.admit_together(20).await.unwrap();
+        assert_eq!(start.elapsed().as_millis(), 1900);
+        pace.admit().await.unwrap();
+        assert_eq!(start.elapsed().as_millis(), 2000);
+        assert_eq!(pace.achieved().requests, 21);
+        assert_eq!(pace.admit_together(2).await, Err(Stopped::Requests));
+        assert_eq!(pace.achieved().requests, 21);
     }
 
     #[tokio::test(start_paused = true)]

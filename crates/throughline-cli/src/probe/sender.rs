@@ -1,7 +1,9 @@
 //! What stands between the catalogue and the socket.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use http::Method;
 use throughline_testing::run::network::Network;
@@ -26,6 +28,8 @@ pub(super) struct Paced<'p> {
     pace: &'p Pace,
     allow_changes: bool,
     unsendable: Mutex<BTreeSet<String>>,
+    /// Requests that have waited for their turn already.
+    admitted: AtomicUsize,
 }
 
 impl<'p> Paced<'p> {
@@ -35,6 +39,7 @@ impl<'p> Paced<'p> {
             pace,
             allow_changes,
             unsendable: Mutex::default(),
+            admitted: AtomicUsize::new(0),
         }
     }
 
@@ -61,7 +66,13 @@ impl Sender for Paced<'_> {
                 "it may change something, and `--allow-changes` is not given".into(),
             )));
         }
-        if let Err(stopped) = self.pace.admit().await {
+        let take = |left: usize| left.checked_sub(1);
+        let waited = self
+            .admitted
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
+        if waited.is_err()
+            && let Err(stopped) = self.pace.admit().await
+        {
             return Err(Failure::Stopped(stopped.to_string()));
         }
         let answer = self.network.send(outgoing).await;
@@ -76,6 +87,20 @@ impl Sender for Paced<'_> {
                 Err(failure)
             }
         }
+    }
+
+    async fn admit(&self, requests: usize) -> Result<(), Failure> {
+        let admitted = self.pace.admit_together(requests as u64).await;
+        admitted.map_err(|stopped| Failure::Stopped(stopped.to_string()))?;
+        self.admitted.store(requests, Ordering::Relaxed);
+        Ok(())
+    }
+
+    async fn abandon(&self, outgoing: Outgoing, moment: u16) {
+        // A request on an open connection is written in less than that; some are dropped while
+        // the service is at work on them.
+        let patience = Duration::from_millis(1 + u64::from(moment));
+        let _ = tokio::time::timeout(patience, self.send(outgoing)).await;
     }
 }
 

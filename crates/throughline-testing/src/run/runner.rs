@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use super::exchange::{Answer, Outgoing};
 use super::fill::fill;
-use super::many::{abandoned, together};
+use super::many::together;
 use super::plan::Plan;
 use super::render::{Rendered, Unsent, render};
 use super::sender::Sender;
@@ -248,9 +248,10 @@ impl<'c> Run<'c> {
             None => {}
             Some(Many::Abandon(count)) => {
                 let mut shots = Vec::new();
-                for polls in 0..count {
+                for moment in 0..count {
                     let request = self.render(variant.steps(), &mirrored, kit)?;
-                    abandoned(sender.send(request.outgoing), polls).await;
+                    sender.admit(1).await?;
+                    sender.abandon(request.outgoing, moment).await;
                     let rendered = self.render(variant.steps(), fill, kit)?;
                     let answer = sender.send(rendered.outgoing.clone()).await;
                     shots.push(Shot::new(rendered, answer, false));
@@ -263,6 +264,7 @@ impl<'c> Run<'c> {
                     requests.push((false, self.render(variant.steps(), fill, kit)?));
                     requests.push((true, self.render(variant.steps(), &mirrored, kit)?));
                 }
+                sender.admit(requests.len()).await?;
                 let sent = requests.into_iter().map(|(mirrored, rendered)| async move {
                     let answer = sender.send(rendered.outgoing.clone()).await;
                     Shot::new(rendered, answer, mirrored)

@@ -110,6 +110,16 @@ impl<'s, S: Sender> Counting<'s, S> {
         self.sender.send(outgoing).await
     }
 
+    pub(super) async fn admit(&self, requests: usize) -> Result<(), String> {
+        let admitted = self.sender.admit(requests).await;
+        admitted.map_err(|failure| failure.to_string())
+    }
+
+    pub(super) async fn abandon(&self, outgoing: Outgoing, moment: u16) {
+        self.sent.fetch_add(1, Ordering::Relaxed);
+        self.sender.abandon(outgoing, moment).await;
+    }
+
     pub(super) fn count(&self) -> usize {
         self.sent.load(Ordering::Relaxed)
     }

@@ -9,6 +9,7 @@ mod instances;
 mod leaks;
 mod leaky;
 mod output;
+mod together;
 mod unjudged;
 
 use std::net::SocketAddr;
