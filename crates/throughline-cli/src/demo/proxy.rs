@@ -77,7 +77,7 @@ impl Proxy {
     async fn pass(&self, mut request: Request<Incoming>) -> Result<Response<Body>, Failure> {
         let orders = request.headers_mut().remove(ORDERS_FIELD);
         let orders = orders.as_ref().map_or(Ok(""), HeaderValue::to_str)?;
-        let mut to = match Protocol::of(request.headers()) == Protocol::Grpc {
+        let mut to = match Protocol::of_request(&request) == Protocol::Grpc {
             true => self.ledger,
             false => *self.billing.get().ok_or("billing is not up yet")?,
         };

@@ -143,7 +143,10 @@ pub(super) const ATTACKS: [Attack; 6] = [
                 arena,
                 "feed-lost",
                 |marks, tenant| marks.lose(tenant),
-                |marks, tenant| marks.confirm(tenant, SystemClock.now()),
+                // What was confirmed within the second of the loss may be what was lost.
+                |marks, tenant| {
+                    marks.confirm(tenant, SystemClock.now().plus(Duration::from_secs(1)));
+                },
             ))
         },
     ),
