@@ -109,6 +109,9 @@ impl CarryBuilder {
 
     /// Replaces tokens that expire within `before`. Default: they are sent as they are until they
     /// expire.
+    ///
+    /// The calls with one token share one exchange, which a task of its own does within 30 s. A
+    /// failure is the failure of all that waited, and the next call asks again.
     pub fn with_renewal(mut self, tokens: impl Tokens, before: Duration) -> Self {
         if before < Duration::from_secs(1) {
             self.problems.push(format!(

@@ -207,6 +207,9 @@ struct Shared {
 /// An exchange: `None` until it has landed.
 type Flight = watch::Receiver<Option<Result<Replaced, Refusal>>>;
 
+/// How long an exchange that calls share may take.
+const EXCHANGE_LIMIT: Duration = Duration::from_secs(30);
+
 /// How many tokens may be under renewal at once before calls stop sharing.
 const MAX_SHARED: usize = 4096;
 
@@ -300,9 +303,16 @@ fn is_usable(flight: &Flight, now: Timestamp) -> bool {
     }
 }
 
-/// The task of one exchange.
+/// The task of one exchange. It ends, so that a service that never answers holds up those who wait
+/// for it, and not whoever comes later.
 async fn fly(mut landing: Landing, clock: Arc<dyn Clock>) {
-    landing.outcome = landing.renewal.replace(&landing.parent, &*clock).await;
+    let replacing = landing.renewal.replace(&landing.parent, &*clock);
+    landing.outcome = match tokio::time::timeout(EXCHANGE_LIMIT, replacing).await {
+        Ok(outcome) => outcome,
+        Err(_) => {
+            Err(Refusal::new(Reason::ExchangeUnavailable).because("there was no answer in time"))
+        }
+    };
 }
 
 async fn land(mut flight: Flight) -> Result<Replaced, Refusal> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::any;
-use http::StatusCode;
+use http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
 use throughline::{Mode, Reason, RequireLayer, Rule};
 use throughline_identity::authenticate::ResourceMetadata;
@@ -78,6 +78,11 @@ async fn whoever_is_refused_learns_whom_to_ask_and_no_more() {
     }
 }
 
+fn post(mut request: Request<axum::body::Body>) -> Request<axum::body::Body> {
+    *request.method_mut() = Method::POST;
+    request
+}
+
 #[tokio::test]
 async fn a_call_over_grpc_is_refused_in_its_own_form() {
     let (mint, handler) = (Mint::new(How::AtOnce), Handler::new());
@@ -102,7 +107,7 @@ async fn a_call_over_grpc_is_refused_in_its_own_form() {
                 Reason::TenantMismatch,
             ),
         ] {
-            let answer = send(&app, get("/orders", lines)).await;
+            let answer = send(&app, post(get("/orders", lines))).await;
             assert_eq!(answer.status, StatusCode::OK, "{front}");
             assert_eq!(answer.header("content-type"), "application/grpc", "{front}");
             let code = reason.grpc_code().number().to_string();
@@ -118,8 +123,11 @@ async fn a_call_over_grpc_is_refused_in_its_own_form() {
                 "{front}: {answer:?}"
             );
         }
+        // Nothing else is gRPC, and an empty 200 would be taken for the answer.
+        let other = send(&app, get("/orders", &[grpc])).await;
+        assert_eq!(other.status, StatusCode::UNAUTHORIZED, "{front}");
         let honest = [grpc, ("authorization", &*bearer("acme"))];
-        send(&app, get("/orders", &honest))
+        send(&app, post(get("/orders", &honest)))
             .await
             .assert_served(front);
     }
