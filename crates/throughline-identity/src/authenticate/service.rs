@@ -133,7 +133,7 @@ pub(super) fn install<B>(
 }
 
 pub(super) fn refuse<B>(config: &Config, request: &Request<B>, refusal: Refusal) -> Refused {
-    let protocol = Protocol::of_request(&request);
+    let protocol = Protocol::of_request(request);
     let refused = Refused::new(refusal, Position::Edge).over(protocol);
     config.observe.observe(&Event::Refused {
         refused: &refused,
