@@ -122,4 +122,19 @@ mod tests {
         assert_eq!(all(&forth), [1, 2, 3, 4, 5]);
         assert_eq!(all(&back), [1, 2, 3, 4, 5]);
     }
+
+    #[test]
+    fn a_refresh_comes_before_a_set_is_too_old() {
+        let of = |refresh_after, max_age| {
+            let policy = RefreshPolicy::new()
+                .with_refresh_after(Duration::from_secs(refresh_after))
+                .with_max_age(Duration::from_secs(max_age));
+            policy.effective_refresh_after().as_secs()
+        };
+        assert_eq!(of(300, 3_600), 300);
+        assert_eq!(of(1_800, 3_600), 1_800);
+        for late in [1_801, 3_600, 7_200] {
+            assert_eq!(of(late, 3_600), 1_800, "{late}");
+        }
+    }
 }
